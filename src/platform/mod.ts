@@ -1,0 +1,11 @@
+/**
+ * The outside world as interfaces; `platform/deno` implements them on Deno.
+ *
+ * @module
+ */
+export * from "./clock.ts";
+export * from "./log.ts";
+export * from "./loop.ts";
+export * from "./net.ts";
+export * from "./process.ts";
+export * from "./random.ts";
