@@ -55,9 +55,10 @@ export class TransportError extends Error {
   constructor(
     /** The short reason, e.g. "connection reset by peer". */
     readonly reason: string,
-    options?: ErrorOptions,
+    /** `message` is the whole text as Go's `net.OpError` prints it; `reason` when left out. */
+    options?: ErrorOptions & { message?: string },
   ) {
-    super(reason, options);
+    super(options?.message ?? reason, options);
   }
 }
 
@@ -75,7 +76,7 @@ export interface Net {
   listen(host: string, port: number): Listener;
   /** Connects, or rejects with {@linkcode TransportError} after `timeoutMs`. */
   dial(host: string, port: number, timeoutMs: number): Promise<Transport>;
-  /** IP addresses of this machine's interfaces, without loopback. */
+  /** IP addresses of this machine's interfaces, without loopback and link-local ones. */
   interfaceAddresses(): string[];
 }
 
