@@ -1,0 +1,6 @@
+/**
+ * Subject filters with values.
+ *
+ * @module
+ */
+export * from "./generic_sublist.ts";

@@ -1,0 +1,6 @@
+/**
+ * The hashed timing wheel.
+ *
+ * @module
+ */
+export * from "./hash_wheel.ts";
