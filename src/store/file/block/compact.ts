@@ -1,0 +1,81 @@
+/**
+ * Rewriting a block without what is deleted (reference: filestore.go compactWithFloor).
+ *
+ * @module
+ */
+import { HASH_INPUT_AT } from "../../../base/crypto/mod.ts";
+import {
+  buildRecord,
+  EMPTY_RECORD_BYTES,
+  recordLength,
+  RecordMark,
+  recordMark,
+  recordSeq,
+} from "../format/record.ts";
+import type { MsgBlock } from "./msg_block.ts";
+import { replaceBlockFile } from "./replace.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Smaller blocks are not compacted while they are in use. */
+export const COMPACT_BYTES_MIN = 2 * 1024 * 1024;
+
+/** True when removals have left so much dead data that a removal should compact. */
+export function shouldCompactInline(block: MsgBlock): boolean {
+  return block.rawBytes > COMPACT_BYTES_MIN && shouldCompact(block) &&
+    (block.compactedBytes === 0 || block.bytes * 2 < block.compactedBytes);
+}
+
+/** True when less than half of the file is live. */
+export function shouldCompact(block: MsgBlock): boolean {
+  return block.bytes * 2 < block.rawBytes && !block.noCompact;
+}
+
+/**
+ * Rewrites the block. Tombstones stay while `isNeeded` says that the message they remove could
+ * come back. All data must have been flushed.
+ */
+export function compactBlock(block: MsgBlock, isNeeded: (seq: number) => boolean): void {
+  const cache = block.load();
+  const view = cache.view;
+  const keep = new Uint8Array(cache.length + EMPTY_RECORD_BYTES);
+  let size = 0;
+  let last = 0;
+  for (let at = 0; at < cache.length;) {
+    const length = recordLength(view, at);
+    const mark = recordMark(view, at);
+    const seq = recordSeq(view, at);
+    const stays = mark === RecordMark.Tombstone
+      ? seq < block.firstSeq && isNeeded(seq)
+      : mark === RecordMark.None && seq >= block.firstSeq && !block.deleted.exists(seq);
+    if (stays) {
+      keep.set(cache.bytes.subarray(at, at + length), size);
+      size += length;
+      if (mark !== RecordMark.Tombstone) last = seq;
+    }
+    at += length;
+  }
+  if (last > 0 && last < block.lastSeq) {
+    // The block ends with deleted sequences: an erased record says where.
+    const { hasher } = block.host.env;
+    hasher.setKey(block.hashKey);
+    const { high, low } = block.lastTime;
+    const length = buildRecord(
+      hasher,
+      block.lastSeq,
+      RecordMark.Erased,
+      high,
+      low,
+      "",
+      NO_BYTES,
+      NO_BYTES,
+    );
+    keep.set(hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + length), size);
+    size += length;
+  }
+  const before = block.rawBytes;
+  replaceBlockFile(block, keep.subarray(0, size), { compress: true });
+  block.noCompact = block.rawBytes === before;
+  block.compactedBytes = block.bytes;
+  block.cache = null;
+}

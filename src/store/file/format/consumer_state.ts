@@ -1,0 +1,114 @@
+/**
+ * State of a consumer as in `o.dat` (reference: store.go encodeConsumerState, filestore.go
+ * decodeConsumerState).
+ *
+ * | offset | size | field |
+ * |---|---|---|
+ * | 0 | 1 | magic 22 |
+ * | 1 | 1 | version 2 (1 is read) |
+ * | 2 | varints | ack floor consumer, stream; delivered consumer, stream |
+ * | | varint | number of pending |
+ * | | varint | with pending: base time in seconds, signed |
+ * | | varints | each: stream seq − floor, consumer seq − floor, base − time in seconds (signed) |
+ * | | varint | number of redelivered |
+ * | | varints | each: stream seq − floor, count |
+ *
+ * @module
+ */
+import {
+  putUvarint,
+  putVarint64,
+  VARINT_BYTES_MAX,
+  VarintReader,
+} from "../../../base/bytes/varint.ts";
+import { emptyConsumerState } from "../../consumer_state.ts";
+import { StoreError } from "../../errors.ts";
+import type { ConsumerState, PendingAck } from "../../stream_store.ts";
+import { highOfNs, lowOfNs, secondsOf } from "../../timestamp.ts";
+
+const MAGIC = 22;
+const VERSION = 2;
+
+/** The state in a new array; `nowMs` is the base of the pending times. */
+export function encodeConsumerState(state: ConsumerState, nowMs: number): Uint8Array {
+  const pendingCount = state.pending?.size ?? 0;
+  const redeliveredCount = state.redelivered?.size ?? 0;
+  const bytes = new Uint8Array(
+    2 + VARINT_BYTES_MAX * (7 + 3 * pendingCount + 2 * redeliveredCount),
+  );
+  bytes[0] = MAGIC;
+  bytes[1] = VERSION;
+  const floor = state.ackFloor;
+  let at = 2;
+  at = putUvarint(bytes, at, floor.consumer);
+  at = putUvarint(bytes, at, floor.stream);
+  at = putUvarint(bytes, at, state.delivered.consumer);
+  at = putUvarint(bytes, at, state.delivered.stream);
+  at = putUvarint(bytes, at, pendingCount);
+  if (state.pending !== null && pendingCount > 0) {
+    const baseSec = Math.round(nowMs / 1000);
+    at = putVarint64(bytes, at, BigInt(baseSec));
+    for (const [seq, pending] of state.pending) {
+      at = putUvarint(bytes, at, seq - floor.stream);
+      at = putUvarint(bytes, at, Math.max(0, pending.sequence - floor.consumer));
+      at = putVarint64(bytes, at, BigInt(baseSec - secondsOf(pending.tsHigh, pending.tsLow)));
+    }
+  }
+  at = putUvarint(bytes, at, redeliveredCount);
+  if (state.redelivered !== null) {
+    for (const [seq, count] of state.redelivered) {
+      at = putUvarint(bytes, at, Math.max(0, seq - floor.stream));
+      at = putUvarint(bytes, at, count);
+    }
+  }
+  return bytes.slice(0, at);
+}
+
+/** Reads a state of version 1 or 2. Throws `corrupt_state`. */
+export function decodeConsumerState(bytes: Uint8Array): ConsumerState {
+  if (bytes.length < 2 || bytes[0] !== MAGIC) throw new StoreError("corrupt_state");
+  const version = bytes[1]!;
+  if (version !== 1 && version !== 2) {
+    throw new StoreError("corrupt_state", `unsupported version: ${version}`);
+  }
+  const reader = new VarintReader(bytes, 2);
+  const state = emptyConsumerState();
+  state.ackFloor = { consumer: reader.uvarint(), stream: reader.uvarint() };
+  state.delivered = { consumer: reader.uvarint(), stream: reader.uvarint() };
+  if (reader.failed) throw new StoreError("corrupt_state");
+  if (version === 1) {
+    if (state.ackFloor.consumer > 1) state.delivered.consumer += state.ackFloor.consumer - 1;
+    if (state.ackFloor.stream > 1) state.delivered.stream += state.ackFloor.stream - 1;
+  }
+  const pendingCount = reader.uvarint();
+  if (pendingCount > 0) state.pending = readPending(reader, pendingCount, version, state);
+  const redeliveredCount = reader.uvarint();
+  if (redeliveredCount > 0) {
+    state.redelivered = new Map();
+    for (let i = 0; i < redeliveredCount && !reader.failed; i++) {
+      const seq = reader.uvarint();
+      const count = reader.uvarint();
+      if (seq > 0 && count > 0) state.redelivered.set(seq + state.ackFloor.stream, count);
+    }
+  }
+  return state;
+}
+
+function readPending(
+  reader: VarintReader,
+  count: number,
+  version: number,
+  state: ConsumerState,
+): Map<number, PendingAck> {
+  const pending = new Map<number, PendingAck>();
+  const baseSec = reader.varint64();
+  for (let i = 0; i < count; i++) {
+    const seq = reader.uvarint() + state.ackFloor.stream;
+    const consumerSeq = version === 2 ? reader.uvarint() + state.ackFloor.consumer : 0;
+    const delta = reader.varint64();
+    if (reader.failed || seq === 0) throw new StoreError("corrupt_state");
+    const ns = (version === 1 ? baseSec + delta : baseSec - delta) * 1_000_000_000n;
+    pending.set(seq, { sequence: consumerSeq, tsHigh: highOfNs(ns), tsLow: lowOfNs(ns) });
+  }
+  return pending;
+}

@@ -1,0 +1,201 @@
+/**
+ * Writing and reading `index.db`, `thw.db`, `sched.db` and the stream's `meta.inf` (reference:
+ * filestore.go _writeFullState, writeTTLState, writeStreamMeta).
+ *
+ * @module
+ */
+import { openSealed } from "../../../base/crypto/mod.ts";
+import { isNotFound } from "../../../platform/disk.ts";
+import { StoreError } from "../../errors.ts";
+import { writeFileAtomically } from "../atomic_file.ts";
+import {
+  decodeFullState,
+  encodeFullState,
+  type FullState,
+  type SubjectSink,
+} from "../format/full_state.ts";
+import type { FileStoreCore } from "./core.ts";
+
+/** Above this many subjects or deletes `index.db` is written only when stopping. */
+const OPTIONAL_WRITE_MAX = 1_000_000;
+
+const HASH_BYTES = 8;
+const FILE_BYTES_MIN = 32;
+
+/** Names of a stream's files. */
+export const StreamFile = {
+  Meta: "meta.inf",
+  MetaSum: "meta.sum",
+  MetaKey: "meta.key",
+  Index: "index.db",
+  Ttl: "thw.db",
+  Schedules: "sched.db",
+} as const;
+
+/** The present state as `index.db` has it. */
+export function currentFullState(core: FileStoreCore): FullState {
+  const totals = core.totals;
+  return {
+    msgs: totals.msgs,
+    bytes: totals.bytes,
+    firstSeq: totals.firstSeq,
+    firstTimeNs: totals.firstTime.toNs(),
+    lastSeq: totals.lastSeq,
+    lastTimeNs: totals.lastTime.toNs(),
+    blocks: core.blocks.map((block) => ({
+      index: block.index,
+      bytes: block.bytes,
+      firstSeq: block.firstSeq,
+      firstTsNs: block.firstTime.toNs(),
+      lastSeq: block.lastSeq,
+      lastTsNs: block.lastTime.toNs(),
+      deleted: block.deleted.size > 0 ? block.deleted : null,
+      ttls: block.ttls,
+      schedules: block.schedules,
+    })),
+    lastBlockIndex: core.lastBlock?.index ?? 0,
+    lastChecksum: core.lastBlock?.lastChecksum() ?? new Uint8Array(HASH_BYTES),
+  };
+}
+
+/** The content of `index.db`; sealed when the stream is encrypted and `plain` is not asked for. */
+export function encodeIndex(core: FileStoreCore, plain = false): Uint8Array {
+  let body = encodeFullState(currentFullState(core), {
+    count: core.subjects.size(),
+    totalBytes: core.subjectBytes,
+    each: (put) =>
+      core.subjects.iterFast((subject, info) => {
+        put(subject, info.total, info.firstBlock, info.lastBlock);
+        return true;
+      }),
+  });
+  if (core.keys !== null && !plain) {
+    ensureStreamKey(core);
+    body = core.keys.seal(core.seed!, body);
+  }
+  core.env.hasher.setKey(core.hashKey);
+  const out = new Uint8Array(body.length + HASH_BYTES);
+  out.set(body);
+  out.set(core.env.hasher.hash(body), body.length);
+  return out;
+}
+
+/** Writes `index.db` and its companions; without `force` large states are left for the stop. */
+export function writeFullState(core: FileStoreCore, force: boolean): void {
+  if (core.closed || core.dirty === 0 || core.lastBlock === null) return;
+  const totals = core.totals;
+  const numDeleted = totals.lastSeq - totals.firstSeq + 1 - totals.msgs;
+  if (!force && Math.max(core.subjects.size(), numDeleted) > OPTIONAL_WRITE_MAX) return;
+  core.flush();
+  const sync = core.options.syncAlways;
+  writeFileAtomically(core.env.disk, `${core.msgDir}/${StreamFile.Index}`, encodeIndex(core), sync);
+  core.dirty = 0;
+  const stamp = totals.lastSeq + 1;
+  if (core.ttls !== null) {
+    writeFileAtomically(
+      core.env.disk,
+      `${core.msgDir}/${StreamFile.Ttl}`,
+      core.ttls.encode(stamp),
+      sync,
+    );
+  }
+  if (core.scheduling !== null) {
+    writeFileAtomically(
+      core.env.disk,
+      `${core.msgDir}/${StreamFile.Schedules}`,
+      core.scheduling.encode(stamp),
+      sync,
+    );
+  }
+}
+
+/** Removes `index.db` before a change that it must not outlive. */
+export function dropIndex(core: FileStoreCore): void {
+  try {
+    core.env.disk.remove(`${core.msgDir}/${StreamFile.Index}`);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  core.dirty++;
+}
+
+/**
+ * Reads `index.db`; null when there is none. Throws `corrupt_state` when it cannot be trusted,
+ * after moving it aside.
+ */
+export function readIndex(core: FileStoreCore, subject: SubjectSink): FullState | null {
+  const path = `${core.msgDir}/${StreamFile.Index}`;
+  let content: Uint8Array;
+  try {
+    content = core.env.disk.readFile(path);
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+  try {
+    if (content.length < FILE_BYTES_MIN) {
+      throw new StoreError("corrupt_state", `Stream state too short (${content.length} bytes)`);
+    }
+    let body = content.subarray(0, content.length - HASH_BYTES);
+    core.env.hasher.setKey(core.hashKey);
+    const sum = core.env.hasher.hash(body);
+    for (let i = 0; i < HASH_BYTES; i++) {
+      if (sum[i] !== content[body.length + i]) {
+        throw new StoreError("corrupt_state", "Stream state checksum did not match");
+      }
+    }
+    if (core.keys !== null && core.seed !== null) {
+      body = openSealed(core.keys.cipher, core.seed, body);
+    }
+    return decodeFullState(body, subject);
+  } catch (error) {
+    moveAside(core, path, StreamFile.Index);
+    throw error;
+  }
+}
+
+/** Keeps a file that cannot be used where it is out of the way. */
+export function moveAside(core: FileStoreCore, path: string, name: string): void {
+  core.env.disk.makeDirs(core.lostDir);
+  const to = `${core.lostDir}/${name}.${Math.floor(core.env.clock.nowMs())}`;
+  try {
+    core.env.disk.rename(path, to);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Creates the stream's own key when it has none. */
+export function ensureStreamKey(core: FileStoreCore): void {
+  if (core.keys === null || core.seed !== null) return;
+  const { seed, sealed } = core.keys.create(core.streamName);
+  writeFileAtomically(
+    core.env.disk,
+    `${core.options.storeDir}/${StreamFile.MetaKey}`,
+    sealed,
+    core.options.syncAlways,
+  );
+  core.seed = seed;
+}
+
+/** Writes `meta.inf` and `meta.sum`. */
+export function writeStreamMeta(core: FileStoreCore): void {
+  ensureStreamKey(core);
+  let meta = core.options.encodeMeta(core.config, core.createdNs);
+  if (core.keys !== null) meta = core.keys.seal(core.seed!, meta);
+  writeMetaPair(core, core.options.storeDir, meta, core.hashKey);
+}
+
+/** Writes a `meta.inf` and its checksum in hexadecimal into `dir`. */
+export function writeMetaPair(
+  core: FileStoreCore,
+  dir: string,
+  meta: Uint8Array,
+  hashKey: Uint8Array,
+): void {
+  const sync = core.options.syncAlways;
+  writeFileAtomically(core.env.disk, `${dir}/${StreamFile.Meta}`, meta, sync);
+  core.env.hasher.setKey(hashKey);
+  const sum = new TextEncoder().encode(core.env.hasher.hash(meta).toHex());
+  writeFileAtomically(core.env.disk, `${dir}/${StreamFile.MetaSum}`, sum, sync);
+}

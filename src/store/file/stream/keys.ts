@@ -1,0 +1,163 @@
+/**
+ * Encryption at rest: sealed keys of streams, blocks and consumers, and conversion of blocks
+ * between plain, cipher and cipher (reference: filestore.go genEncryptionKeys, recoverAEK,
+ * loadEncryptionForMsgBlock, convertCipher).
+ *
+ * Each thing has a random 32-byte seed, sealed with a key that the server's key generator derives
+ * from the thing's name: `<stream>`, `<stream>:<block>` or `<stream>.<consumer>`. A block's key
+ * stream uses the seed with the nonce of the sealing.
+ *
+ * @module
+ */
+import {
+  BlockCipher,
+  CIPHER_KEY_BYTES,
+  nonceBytesOf,
+  openSealed,
+  OpenSealedError,
+  seal,
+  type StoreCipherName,
+} from "../../../base/crypto/mod.ts";
+import { bytesOfByteString } from "../../../base/text/byte_string.ts";
+import { isNotFound } from "../../../platform/disk.ts";
+import type { StoreEnvironment } from "../../stream_store.ts";
+import { StoreError } from "../../errors.ts";
+import type { MsgBlock } from "../block/msg_block.ts";
+import { replaceBlockFile } from "../block/replace.ts";
+import { writeFileAtomically } from "../atomic_file.ts";
+import { decompressBlock } from "../format/compression.ts";
+
+/** Derives 32 bytes from a context; the server's secret is inside. */
+export type KeyGenerator = (context: Uint8Array) => Uint8Array;
+
+/** Smallest sealed key. */
+const SEALED_KEY_BYTES_MIN = 64;
+
+/** A seed and its sealed form. */
+export interface FreshKey {
+  readonly seed: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+/** The keys of one stream. */
+export class StoreKeys {
+  constructor(
+    readonly env: StoreEnvironment,
+    readonly cipher: StoreCipherName,
+    readonly keyGen: KeyGenerator,
+    /** The generator before a rotation of the server's key, or null. */
+    readonly oldKeyGen: KeyGenerator | null,
+  ) {}
+
+  /** A new random seed sealed for `context`. */
+  create(context: string): FreshKey {
+    const seed = new Uint8Array(CIPHER_KEY_BYTES);
+    this.env.random.fill(seed);
+    const key = this.keyGen(bytesOfByteString(context));
+    return { seed, sealed: seal(this.cipher, key, this.nonce(), seed) };
+  }
+
+  /** A fresh nonce. */
+  nonce(): Uint8Array {
+    const nonce = new Uint8Array(nonceBytesOf(this.cipher));
+    this.env.random.fill(nonce);
+    return nonce;
+  }
+
+  /** The seed of a sealed key. Throws {@linkcode OpenSealedError} and `bad_key_size`. */
+  open(context: string, sealed: Uint8Array): Uint8Array {
+    if (sealed.length < SEALED_KEY_BYTES_MIN) throw new StoreError("bad_key_size");
+    return openSealed(this.cipher, this.keyGen(bytesOfByteString(context)), sealed);
+  }
+
+  /**
+   * The seed of a key that the present generator and cipher may not open: all combinations of
+   * old and new are tried. Throws `key_invalid`.
+   */
+  openAny(context: string, sealed: Uint8Array): { seed: Uint8Array; cipher: StoreCipherName } {
+    if (sealed.length < SEALED_KEY_BYTES_MIN) throw new StoreError("bad_key_size");
+    const other: StoreCipherName = this.cipher === "AES-GCM" ? "ChaCha20-Poly1305" : "AES-GCM";
+    for (const keyGen of [this.keyGen, this.oldKeyGen]) {
+      if (keyGen === null) continue;
+      const key = keyGen(bytesOfByteString(context));
+      for (const cipher of [this.cipher, other]) {
+        try {
+          return { seed: openSealed(cipher, key, sealed), cipher };
+        } catch (error) {
+          if (!(error instanceof OpenSealedError)) throw error;
+        }
+      }
+    }
+    throw new StoreError("key_invalid");
+  }
+
+  /** `plain` sealed with `seed`. */
+  seal(seed: Uint8Array, plain: Uint8Array): Uint8Array {
+    return seal(this.cipher, seed, this.nonce(), plain);
+  }
+
+  /** Gives a new block its key file and cipher. */
+  createForBlock(block: MsgBlock, sync: boolean): void {
+    const { seed, sealed } = this.create(`${block.host.streamName}:${block.index}`);
+    writeFileAtomically(this.env.disk, block.keyPath, sealed, sync);
+    block.cipher = new BlockCipher(
+      this.cipher,
+      seed,
+      sealed.subarray(0, nonceBytesOf(this.cipher)),
+    );
+    block.needDirSync = true;
+  }
+
+  /**
+   * Gives an existing block its cipher. A block without key file was plain, one with a key of
+   * another cipher or an older server key is converted. Throws `key_invalid`, `bad_key_size`.
+   */
+  loadForBlock(block: MsgBlock): void {
+    const context = `${block.host.streamName}:${block.index}`;
+    let sealed: Uint8Array;
+    try {
+      sealed = this.env.disk.readFile(block.keyPath);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.#convert(block, null);
+      return;
+    }
+    try {
+      const seed = this.open(context, sealed);
+      block.cipher = new BlockCipher(
+        this.cipher,
+        seed,
+        sealed.subarray(0, nonceBytesOf(this.cipher)),
+      );
+    } catch (error) {
+      if (!(error instanceof OpenSealedError)) throw error;
+      const { seed, cipher } = this.openAny(context, sealed);
+      const nonce = sealed.subarray(0, nonceBytesOf(cipher));
+      this.#convert(block, new BlockCipher(cipher, seed, nonce));
+    }
+  }
+
+  /**
+   * Rewrites a block under a new key. The key file comes last: until then the old key, or none,
+   * still fits the block or its copy beside it.
+   */
+  #convert(block: MsgBlock, from: BlockCipher | null): void {
+    const { disk } = this.env;
+    const stat = disk.stat(block.path);
+    let bytes: Uint8Array = stat === null ? new Uint8Array(0) : disk.readFile(block.path);
+    if (from !== null && bytes.length > 0) bytes = from.apply(bytes, 0);
+    const records = decompressBlock(bytes);
+    const compressed = records !== bytes;
+    const { seed, sealed } = this.create(`${block.host.streamName}:${block.index}`);
+    block.cipher = new BlockCipher(
+      this.cipher,
+      seed,
+      sealed.subarray(0, nonceBytesOf(this.cipher)),
+    );
+    const keep = `${block.path}.old`;
+    disk.writeFile(keep, stat === null ? bytes : disk.readFile(block.path));
+    if (stat !== null) replaceBlockFile(block, records, { compress: compressed });
+    writeFileAtomically(disk, block.keyPath, sealed, true);
+    disk.remove(keep);
+  }
+}

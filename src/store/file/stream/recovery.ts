@@ -1,0 +1,325 @@
+/**
+ * Opening a store: from `index.db` when it fits the blocks, from the blocks otherwise, then the
+ * timing wheels, the tombstones and the limits (reference: filestore.go newFileStoreWithCreated,
+ * recoverFullState, recoverMsgs, recoverTTLState, recoverPartialPurge).
+ *
+ * @module
+ */
+import { SequenceSet } from "../../../base/containers/avl/mod.ts";
+import { HashWheel } from "../../../base/containers/thw/mod.ts";
+import { isNotFound } from "../../../platform/disk.ts";
+import { StoreError } from "../../errors.ts";
+import { ttlOf } from "../../headers.ts";
+import { MsgScheduling } from "../../scheduling.ts";
+import { LoadCode, StoredMsg } from "../../stored_msg.ts";
+import { secondsOf, subsecondNsOf, Timestamp } from "../../timestamp.ts";
+import { MsgBlock } from "../block/msg_block.ts";
+import { rebuildBlock } from "../block/rebuild.ts";
+import { subjectsOf } from "../block/subjects.ts";
+import { isIntact } from "../block/survey.ts";
+import type { FullState } from "../format/full_state.ts";
+import { type FileStoreCore, StreamSubject } from "./core.ts";
+import { runSchedules } from "./expiry.ts";
+import { moveAside, readIndex, StreamFile } from "./full_state_io.ts";
+import { removeFromBlock, VIA_LIMITS } from "./removal.ts";
+
+const BLOCK_NAME = /^(\d+)\.blk$/;
+
+/** Brings the blocks, subjects and totals back. */
+export function recover(core: FileStoreCore): void {
+  recoverPartialPurge(core);
+  settleConversions(core);
+  let prior: FullState | null = null;
+  try {
+    prior = readIndex(core, (subject, total, firstBlock, lastBlock) => {
+      const info = new StreamSubject();
+      info.total = total;
+      info.firstBlock = firstBlock;
+      info.lastBlock = lastBlock;
+      core.subjects.insert(subject, info);
+      core.subjectBytes += subject.length;
+    });
+  } catch (error) {
+    core.warn(`Recovering stream state from index errored: ${(error as Error).message}`);
+  }
+  if (prior === null || !applyIndex(core, prior)) {
+    core.blocks = [];
+    core.byIndex = new Map();
+    core.lastBlock = null;
+    core.emptySubjects();
+    recoverBlocks(core);
+    if (prior !== null && prior.lastSeq > core.totals.lastSeq && !core.options.asyncFlush) {
+      // Messages at the end are gone; their sequences are not used again.
+      const time = new Timestamp();
+      time.setNs(prior.lastTimeNs);
+      core.newBlock();
+      core.writeTombstone(prior.lastSeq, time);
+      core.totals.lastSeq = prior.lastSeq;
+      core.totals.lastTime.copyFrom(time);
+      if (core.totals.msgs === 0) core.totals.firstSeq = prior.lastSeq + 1;
+    }
+    core.dirty++;
+  }
+  if (core.lastBlock === null || core.lastBlock.isCompressed) core.newBlock();
+}
+
+/** Takes the state from `index.db`; false when the blocks have moved on. */
+function applyIndex(core: FileStoreCore, state: FullState): boolean {
+  const { disk } = core.env;
+  const names = new Set(disk.list(core.msgDir).map((entry) => entry.name));
+  for (const line of state.blocks) {
+    const block = new MsgBlock(core, line.index);
+    block.bytes = line.bytes;
+    block.firstSeq = line.firstSeq;
+    block.firstTime.setNs(line.firstTsNs);
+    block.lastSeq = line.lastSeq;
+    block.lastTime.setNs(line.lastTsNs);
+    block.deleted = line.deleted ?? new SequenceSet();
+    block.ttls = line.ttls;
+    block.schedules = line.schedules;
+    block.msgs = Math.max(0, line.lastSeq - line.firstSeq + 1 - block.deleted.size);
+    const isLast = line === state.blocks[state.blocks.length - 1];
+    if (!names.has(`${line.index}.blk`)) {
+      core.warn(`Stream state detected prior state, could not locate msg block ${line.index}`);
+      if (block.msgs > 0) loseBlock(core, block);
+      return false;
+    }
+    if (block.msgs > 0 || isLast) core.addBlock(block);
+    else core.dirty++;
+  }
+  const last = core.lastBlock;
+  if (last === null || last.index !== state.lastBlockIndex) {
+    core.warn("Stream state block does not exist or index mismatch");
+    return false;
+  }
+  for (const name of names) {
+    const match = BLOCK_NAME.exec(name);
+    if (match !== null && Number(match[1]) > last.index) {
+      core.warn("Stream state outdated, found extra blocks, will rebuild");
+      return false;
+    }
+  }
+  let msgs = 0;
+  let bytes = 0;
+  for (const block of core.blocks) {
+    msgs += block.msgs;
+    bytes += block.bytes;
+  }
+  if (msgs !== state.msgs || bytes !== state.bytes || last.lastSeq > state.lastSeq) {
+    core.warn("Stream state encountered internal inconsistency on recover");
+    return false;
+  }
+  const checksum = last.lastChecksum();
+  if (checksum.some((byte, i) => byte !== state.lastChecksum[i])) {
+    core.warn("Stream state outdated, last block has additional entries, will rebuild");
+    return false;
+  }
+  const totals = core.totals;
+  totals.msgs = state.msgs;
+  totals.bytes = state.bytes;
+  totals.firstSeq = state.firstSeq;
+  totals.firstTime.setNs(state.firstTimeNs);
+  totals.lastSeq = state.lastSeq;
+  totals.lastTime.setNs(state.lastTimeNs);
+  return true;
+}
+
+function loseBlock(core: FileStoreCore, block: MsgBlock): void {
+  const { lost } = rebuildBlock(block);
+  if (lost !== null) core.addLost(lost);
+}
+
+/** Reads all blocks. */
+function recoverBlocks(core: FileStoreCore): void {
+  const indexes: number[] = [];
+  for (const entry of core.env.disk.list(core.msgDir)) {
+    const match = BLOCK_NAME.exec(entry.name);
+    if (match !== null) indexes.push(Number(match[1]));
+  }
+  indexes.sort((a, b) => a - b);
+  const totals = core.totals;
+  totals.msgs = 0;
+  totals.bytes = 0;
+  totals.firstSeq = 0;
+  totals.lastSeq = 0;
+  totals.firstTime.clear();
+  totals.lastTime.clear();
+  core.tombstones = [];
+  for (const index of indexes) recoverBlock(core, index);
+  if (core.blocks.length === 0) core.newBlock();
+}
+
+function recoverBlock(core: FileStoreCore, index: number): void {
+  const block = new MsgBlock(core, index);
+  try {
+    const { lost, tombstones } = rebuildBlock(block);
+    if (lost !== null) {
+      core.addLost(lost);
+      core.warn(`lost ${lost.msgs.length} messages, ${lost.bytes} bytes in block ${index}`);
+    }
+    for (const seq of tombstones) core.tombstones.push(seq);
+  } catch (error) {
+    if (
+      error instanceof StoreError &&
+      (error.code === "bad_key_size" || error.code === "key_invalid")
+    ) {
+      // Unreadable without its key: kept, but not part of the stream.
+      core.warn(`block ${index} cannot be decrypted: ${error.message}`);
+      moveAside(core, block.path, `${index}.blk`);
+      moveAside(core, block.keyPath, `${index}.key`);
+      return;
+    }
+    throw error;
+  }
+  if (block.firstSeq === 0) {
+    core.removeBlockFiles(block);
+    return;
+  }
+  const totals = core.totals;
+  if (totals.msgs === 0) {
+    totals.firstSeq = 0;
+    totals.firstTime.clear();
+  }
+  if (
+    totals.firstSeq === 0 || (block.firstSeq < totals.firstSeq && !block.firstTime.isZero())
+  ) {
+    totals.firstSeq = block.firstSeq;
+    totals.firstTime.copyFrom(block.firstTime);
+  }
+  if (block.lastSeq >= totals.lastSeq) {
+    totals.lastSeq = block.lastSeq;
+    totals.lastTime.copyFrom(block.lastTime);
+  }
+  totals.msgs += block.msgs;
+  totals.bytes += block.bytes;
+  if (block.msgs === 0) {
+    block.firstSeq = totals.lastSeq + 1;
+    block.firstTime.clear();
+    block.lastSeq = totals.lastSeq;
+    block.lastTime.copyFrom(totals.lastTime);
+  } else {
+    subjectsOf(block).iterFast((subject, state) => {
+      core.addToSubject(subject, state.msgs, index);
+      return true;
+    });
+    block.subjects = null;
+    block.dropCache();
+  }
+  core.addBlock(block);
+}
+
+/** Applies what the tombstones of all blocks remove. */
+export function applyTombstones(core: FileStoreCore): void {
+  const tombstones = core.tombstones;
+  core.tombstones = [];
+  for (const seq of tombstones) {
+    const block = core.blockOf(seq);
+    if (block !== null) removeFromBlock(core, block, seq, VIA_LIMITS);
+  }
+}
+
+/** Brings the wheel of message TTLs back; what `thw.db` does not cover is read from the blocks. */
+export function recoverTtls(core: FileStoreCore): void {
+  const wheel = new HashWheel();
+  core.ttls = wheel;
+  const from = decodeOrDrop(core, StreamFile.Ttl, (bytes) => wheel.decode(bytes));
+  eachSpecial(core, from, (block) => block.ttls, (msg) => {
+    const ttlSec = ttlOf(msg.bytes, msg.headersAt, msg.headersEnd);
+    if (ttlSec <= 0) return;
+    const sec = secondsOf(msg.tsHigh, msg.tsLow) + ttlSec;
+    wheel.add(msg.seq, sec, subsecondNsOf(msg.tsHigh, msg.tsLow));
+  });
+}
+
+/** Brings the schedules back in the same way. */
+export function recoverSchedules(core: FileStoreCore): void {
+  const { clock, loop } = core.env;
+  const scheduling = new MsgScheduling(loop, () => clock.nowMs(), () => runSchedules(core));
+  core.scheduling = scheduling;
+  const from = decodeOrDrop(core, StreamFile.Schedules, (bytes) => scheduling.decode(bytes));
+  const rules = core.options.scheduleRules;
+  if (rules !== null) {
+    eachSpecial(core, from, (block) => block.schedules, (msg) => {
+      const next = rules.next(msg);
+      if (next !== null) scheduling.init(msg.seq, msg.subject(), next.sec, next.ns);
+    });
+  }
+  scheduling.resetTimer();
+}
+
+function decodeOrDrop(
+  core: FileStoreCore,
+  name: string,
+  decode: (bytes: Uint8Array) => number,
+): number {
+  const path = `${core.msgDir}/${name}`;
+  try {
+    return decode(core.env.disk.readFile(path));
+  } catch (error) {
+    if (isNotFound(error)) return 0;
+    core.warn(`Error decoding ${name}: ${(error as Error).message}`);
+    moveAside(core, path, name);
+    return 0;
+  }
+}
+
+/** Visits messages from `from` on in the blocks where `count` says there are some to find. */
+function eachSpecial(
+  core: FileStoreCore,
+  from: number,
+  count: (block: MsgBlock) => number,
+  visit: (msg: StoredMsg) => void,
+): void {
+  if (core.totals.msgs === 0 || from > core.totals.lastSeq) return;
+  const msg = new StoredMsg();
+  for (const block of core.blocks) {
+    if (block.lastSeq < from || count(block) === 0) continue;
+    for (let seq = Math.max(from, block.firstSeq); seq <= block.lastSeq; seq++) {
+      if (block.fetch(seq, msg) === LoadCode.Found && msg.headersAt < msg.headersEnd) visit(msg);
+    }
+    if (block !== core.lastBlock) block.dropCache();
+  }
+}
+
+/** Finishes a purge that a crash interrupted. */
+function recoverPartialPurge(core: FileStoreCore): void {
+  const { disk } = core.env;
+  const fresh = `${core.options.storeDir}/__new_msgs__`;
+  const old = `${core.options.storeDir}/__msgs__`;
+  if (disk.stat(fresh) !== null) {
+    const entries = disk.list(fresh);
+    if (entries.some((entry) => BLOCK_NAME.test(entry.name))) {
+      disk.removeTree(core.msgDir);
+      disk.rename(fresh, core.msgDir);
+    } else {
+      for (const entry of entries) {
+        const match = /^(\d+)\.key$/.exec(entry.name);
+        if (match !== null) disk.removeTree(`${core.msgDir}/${match[1]}.blk`);
+      }
+      disk.removeTree(fresh);
+    }
+  }
+  disk.removeTree(old);
+  disk.makeDirs(core.msgDir);
+}
+
+/** Decides for each block whose re-encryption was interrupted which of its two copies is right. */
+function settleConversions(core: FileStoreCore): void {
+  const { disk, hasher } = core.env;
+  for (const entry of disk.list(core.msgDir)) {
+    const match = /^(\d+)\.blk\.old$/.exec(entry.name);
+    if (match === null) continue;
+    const block = new MsgBlock(core, Number(match[1]));
+    const old = `${core.msgDir}/${entry.name}`;
+    let intact = false;
+    if (disk.stat(block.keyPath) !== null) {
+      try {
+        intact = isIntact(hasher, block.hashKey, block.readRecords());
+      } catch (error) {
+        core.warn(`block ${block.index} is taken from before its conversion: ${error}`);
+      }
+    }
+    if (intact) disk.remove(old);
+    else disk.rename(old, block.path);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The message headers that stores act on: TTLs, roll-ups, delete markers and schedules
+ * (reference: client.go sliceHeader, stream.go getMessageTTL, sdm.go).
+ *
+ * @module
+ */
+
+/** Header names the stores look for. */
+export const HeaderName = {
+  Ttl: "Nats-TTL",
+  Rollup: "Nats-Rollup",
+  MarkerReason: "Nats-Marker-Reason",
+  KvOperation: "KV-Operation",
+  Schedule: "Nats-Schedule",
+  Scheduler: "Nats-Scheduler",
+  ScheduleNext: "Nats-Schedule-Next",
+} as const;
+
+const CR = 13;
+const LF = 10;
+const COLON = 58;
+const SPACE = 32;
+
+/**
+ * The value of header `name` in `[start, end)` of `bytes` as text of one unit per byte, or null.
+ * The first header of the name counts.
+ */
+export function headerValue(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  name: string,
+): string | null {
+  const size = name.length;
+  const first = name.charCodeAt(0);
+  // A name follows a line end and is followed by a colon.
+  for (let at = start + 2; at + size < end; at++) {
+    if (bytes[at] !== first || bytes[at - 1] !== LF || bytes[at - 2] !== CR) continue;
+    if (bytes[at + size] !== COLON) continue;
+    let same = true;
+    for (let i = 1; i < size && same; i++) same = bytes[at + i] === name.charCodeAt(i);
+    if (!same) continue;
+    let from = at + size + 1;
+    while (from < end && bytes[from] === SPACE) from++;
+    let value = "";
+    for (let i = from; i < end; i++) {
+      if (bytes[i] === CR && bytes[i + 1] === LF) break;
+      value += String.fromCharCode(bytes[i]!);
+    }
+    return value;
+  }
+  return null;
+}
+
+const UNIT_SECONDS: Record<string, number> = {
+  ns: 1e-9,
+  us: 1e-6,
+  "µs": 1e-6,
+  ms: 1e-3,
+  s: 1,
+  m: 60,
+  h: 3600,
+};
+
+/**
+ * Seconds of a TTL value: a Go duration, a number of seconds, or "never" (−1). Null when it is
+ * neither; 0 only for "0".
+ */
+export function parseTtl(value: string): number | null {
+  if (value.toLowerCase() === "never") return -1;
+  if (/^\d{1,15}$/.test(value)) return Number(value);
+  const matches = value.match(/^[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/);
+  if (matches === null || value.startsWith("-")) return null;
+  let seconds = 0;
+  for (const part of value.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)) {
+    seconds += Number(part[1]) * UNIT_SECONDS[part[2]!]!;
+  }
+  return seconds < 1 ? null : Math.floor(seconds + 1e-9);
+}
+
+/** Seconds of the message's TTL: −1 never, 0 none or invalid. */
+export function ttlOf(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end) return 0;
+  const value = headerValue(bytes, start, end, HeaderName.Ttl);
+  return value === null || value === "" ? 0 : parseTtl(value) ?? 0;
+}
+
+/** True when the message stands for the removal of its subject's last message. */
+export function isDeleteMarker(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end) return false;
+  return (headerValue(bytes, start, end, HeaderName.MarkerReason) ?? "") !== "" ||
+    headerValue(bytes, start, end, HeaderName.KvOperation) === "PURGE";
+}
+
+/** Headers of a subject delete marker that lives for `ttlSec` seconds. */
+export function deleteMarkerHeaders(ttlSec: number): Uint8Array {
+  return new TextEncoder().encode(
+    `NATS/1.0\r\n${HeaderName.MarkerReason}: MaxAge\r\n${HeaderName.Ttl}: ${
+      goDuration(ttlSec)
+    }\r\n${HeaderName.Rollup}: sub\r\n\r\n`,
+  );
+}
+
+/** Seconds as Go prints a duration, e.g. `1h0m5s`. */
+export function goDuration(seconds: number): string {
+  const h = Math.floor(seconds / 3600);
+  const m = Math.floor((seconds % 3600) / 60);
+  const s = seconds % 60;
+  if (h > 0) return `${h}h${m}m${s}s`;
+  return m > 0 ? `${m}m${s}s` : `${s}s`;
+}

@@ -1,0 +1,30 @@
+/**
+ * Store environments for tests: on the real disk in a temporary directory, or simulated.
+ *
+ * @module
+ */
+import { HighwayHash } from "../../src/base/crypto/mod.ts";
+import { systemClock } from "../../src/platform/deno/clock.ts";
+import { systemDisk } from "../../src/platform/deno/disk.ts";
+import { systemLoop } from "../../src/platform/deno/loop.ts";
+import { systemRandom } from "../../src/platform/deno/random.ts";
+import { discardLogger } from "../../src/platform/log.ts";
+import type { StoreEnvironment } from "../../src/store/stream_store.ts";
+
+/** The machine itself. */
+export function realEnvironment(): StoreEnvironment {
+  return {
+    disk: systemDisk(),
+    clock: systemClock(),
+    loop: systemLoop(),
+    random: systemRandom(),
+    log: discardLogger(),
+    hasher: new HighwayHash(),
+  };
+}
+
+/** Makes a temporary directory that is removed at the end of its scope. */
+export function temporaryDirectory(): { path: string } & Disposable {
+  const path = Deno.makeTempDirSync({ prefix: "natsts-store-" });
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
