@@ -53,6 +53,7 @@ import {
   enforceSubjectLimit,
   firstSeqOf,
   removeMsg,
+  settleHead,
   trimSubject,
 } from "./stream/removal.ts";
 import { startSnapshot } from "./stream/snapshot.ts";
@@ -514,6 +515,8 @@ export class FileStore implements StreamStore {
       throw new StoreError("bad_config", "fileStore requires file storage type in config");
     }
     const old = core.config;
+    // A higher limit would let what the lower one removed fit again.
+    core.writing(() => settleHead(core));
     core.config = config;
     try {
       writeStreamMeta(core);

@@ -124,6 +124,8 @@ export class MsgBlock {
   readonly firstTime: Timestamp = new Timestamp();
   lastSeq = 0;
   readonly lastTime: Timestamp = new Timestamp();
+  /** First sequence that has a record in the file, also a dead one; 0 while not known. */
+  fileFirstSeq = 0;
   /** Live messages. */
   msgs = 0;
   /** Bytes of their records. */
@@ -236,6 +238,7 @@ export class MsgBlock {
     const end = bytes.length;
     let slotCount = 0;
     let last = 0;
+    let fileFirst = 0;
     this.ttls = 0;
     this.schedules = 0;
     for (let at = 0; at < end;) {
@@ -243,6 +246,7 @@ export class MsgBlock {
       const length = recordLength(view, at);
       const mark = recordMark(view, at);
       const seq = recordSeq(view, at);
+      if (mark === RecordMark.None && fileFirst === 0) fileFirst = seq;
       if (mark !== RecordMark.Tombstone && seq > last && seq >= firstSeq) {
         last = seq;
         if (seq > lastSeq) return false;
@@ -255,6 +259,7 @@ export class MsgBlock {
       }
       at += length;
     }
+    this.fileFirstSeq = fileFirst;
     // Sequences after the last record were skipped in one step.
     while (slotCount < count) slots[slotCount++] = NO_RECORD;
     cache.slots = slots;

@@ -26,6 +26,7 @@ import {
 } from "../../stream_store.ts";
 import { Timestamp } from "../../timestamp.ts";
 import { appendTombstone, flushBlock } from "../block/append.ts";
+import { compactBlock } from "../block/compact.ts";
 import { type BlockHost, MsgBlock } from "../block/msg_block.ts";
 import { replaceBlockFile } from "../block/replace.ts";
 import { EMPTY_RECORD_BYTES, sha256 } from "../format/record.ts";
@@ -75,6 +76,8 @@ export class FileStoreCore implements BlockHost {
   lost: LostStreamData | null = null;
   /** Sequences that tombstones removed, collected while recovering. */
   tombstones: number[] = [];
+  /** Head removals by limits are written down as tombstones up to here. */
+  settledSeq = 0;
   failure: Error | null = null;
   closed = false;
   closing = false;
@@ -326,7 +329,12 @@ export class FileStoreCore implements BlockHost {
     }
     if (block !== this.blocks[0]) {
       const isNeeded = (tombstone: { seq: number }) => this.isTombstoneNeeded(block, tombstone.seq);
-      if (block.tombstones().some(isNeeded)) return;
+      if (block.tombstones().some(isNeeded)) {
+        // It stays for them, but its own dead messages must not.
+        flushBlock(block);
+        compactBlock(block, (tombstone) => this.isTombstoneNeeded(block, tombstone));
+        return;
+      }
     }
     this.forceRemoveBlock(block);
   }

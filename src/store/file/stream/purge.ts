@@ -20,10 +20,11 @@ import type { FileStoreCore } from "./core.ts";
 import { dropIndex, writeFullState } from "./full_state_io.ts";
 import { filteredState } from "./queries.ts";
 import {
+  EXPLICIT,
   forgetSubjects,
   purgeBlock,
   removeFromBlock,
-  VIA_LIMITS,
+  settleHead,
   writeTombstones,
 } from "./removal.ts";
 
@@ -123,6 +124,7 @@ function purgeMatching(
   before: number,
   max: number,
 ): number {
+  settleHead(core);
   const removed: { seq: number; tsHigh: number; tsLow: number }[] = [];
   const msg = new StoredMsg();
   let purged = 0;
@@ -286,6 +288,7 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   if (isLive) time.set(msg.tsHigh, msg.tsLow);
   else time.copyFrom(target !== null ? target.lastTime : totals.lastTime);
   const kept: { seq: number; tsHigh: number; tsLow: number }[] = [];
+  settleHead(core);
   core.flush();
   while (core.blocks.length > 0) {
     const block = core.blocks[core.blocks.length - 1]!;
@@ -331,20 +334,19 @@ function truncateBlock(core: FileStoreCore, block: MsgBlock, seq: number, time: 
       forgetMsg(core, block, msg);
     } else block.deleted.delete(s);
   }
-  const cache = block.load();
-  let end = 0;
-  for (let at = 0; at < cache.length; at += recordLength(cache.view, at)) {
-    if (recordMark(cache.view, at) === RecordMark.Tombstone) continue;
-    if (recordSeq(cache.view, at) > seq) break;
-    end = at + recordLength(cache.view, at);
-  }
-  block.deleted.delete(seq);
   block.lastSeq = seq;
   while (block.lastSeq > block.firstSeq && block.fetch(block.lastSeq, msg) !== LoadCode.Found) {
     block.deleted.delete(block.lastSeq);
     block.lastSeq--;
   }
   block.lastTime.copyFrom(time);
+  const cache = block.load();
+  let end = 0;
+  for (let at = 0; at < cache.length; at += recordLength(cache.view, at)) {
+    if (recordMark(cache.view, at) === RecordMark.Tombstone) continue;
+    if (recordSeq(cache.view, at) > block.lastSeq) break;
+    end = at + recordLength(cache.view, at);
+  }
   replaceBlockFile(block, cache.bytes.subarray(0, end), { compress: false });
   block.cache = null;
   block.subjects = null;
@@ -391,7 +393,7 @@ export function syncDeleted(core: FileStoreCore, blocks: readonly DeleteBlock[])
       else {
         wanted.range((seq) => {
           const block = core.blockOf(seq);
-          if (block !== null) removeFromBlock(core, block, seq, VIA_LIMITS);
+          if (block !== null) removeFromBlock(core, block, seq, EXPLICIT);
           return true;
         });
       }
@@ -408,7 +410,7 @@ function removeRange(core: FileStoreCore, first: number, last: number): void {
     else {
       const to = Math.min(last, block.lastSeq);
       for (let seq = Math.max(first, block.firstSeq); seq <= to; seq++) {
-        removeFromBlock(core, block, seq, VIA_LIMITS);
+        removeFromBlock(core, block, seq, EXPLICIT);
       }
     }
   }

@@ -161,12 +161,16 @@ export function loadLast(core: FileStoreCore, subject: string, out: StoredMsg): 
   }
   const info = core.subjects.find(subject);
   if (info === null) return LoadCode.NotFound;
-  if (info.lastSeq > 0) {
-    const block = core.byIndex.get(info.lastBlock) ?? core.blockOf(info.lastSeq);
-    if (block !== null && block.fetch(info.lastSeq, out) === LoadCode.Found) {
-      return LoadCode.Found;
-    }
-  }
+  const seq = lastSeqOf(core, subject, info);
+  const block = seq === 0 ? null : core.blockOf(seq);
+  return block !== null && block.fetch(seq, out) === LoadCode.Found
+    ? LoadCode.Found
+    : LoadCode.NotFound;
+}
+
+/** Last sequence of a subject; looked up once and then remembered. 0 when it has none. */
+function lastSeqOf(core: FileStoreCore, subject: string, info: StreamSubject): number {
+  if (info.lastSeq > 0) return info.lastSeq;
   for (let index = info.lastBlock; index >= info.firstBlock; index--) {
     const block = core.byIndex.get(index);
     if (block === undefined || block.msgs === 0) continue;
@@ -175,9 +179,9 @@ export function loadLast(core: FileStoreCore, subject: string, out: StoredMsg): 
     refreshSubject(block, subject, state);
     info.lastBlock = index;
     info.lastSeq = state.last;
-    return block.fetch(state.last, out) === LoadCode.Found ? LoadCode.Found : LoadCode.NotFound;
+    return state.last;
   }
-  return LoadCode.NotFound;
+  return 0;
 }
 
 /** First, last and count of the matches at or after `start`. */
@@ -369,18 +373,7 @@ function countLastPerSubject(core: FileStoreCore, start: number, filter: MsgFilt
   let total = 0;
   eachSubject(core, filter, (subject, info) => {
     if (info.lastBlock < block.index) return;
-    if (info.lastBlock > block.index || start <= block.firstSeq) {
-      total++;
-      return;
-    }
-    let last = info.lastSeq;
-    if (last === 0) {
-      const state = subjectsOf(block).find(subject);
-      if (state === null) return;
-      refreshSubject(block, subject, state);
-      last = state.last;
-    }
-    if (last >= start) total++;
+    if (lastSeqOf(core, subject, info) >= start) total++;
   });
   return total;
 }

@@ -40,6 +40,9 @@ export interface RemoveOptions {
 /** A limit's removal. */
 export const VIA_LIMITS: RemoveOptions = { secure: false, viaLimits: true };
 
+/** A removal that recovery could not repeat by itself. */
+export const EXPLICIT: RemoveOptions = { secure: false, viaLimits: false };
+
 /** Removes message `seq`; false when it was gone. Throws `not_found`, `eof` and `closed`. */
 export function removeMsg(core: FileStoreCore, seq: number, options: RemoveOptions): boolean {
   if (seq === 0) throw new StoreError("not_found");
@@ -70,7 +73,10 @@ export function removeFromBlock(
   );
   const isFirst = seq === block.firstSeq;
   const isLastMsg = block.msgs === 1;
-  if (!options.viaLimits && !isLastMsg) core.writeTombstone(seq, time);
+  if (!options.viaLimits) {
+    settleHead(core);
+    if (!isLastMsg) core.writeTombstone(seq, time);
+  }
   if (options.secure && core.keys === null) eraseContent(core, block, msg, size);
   const totals = core.totals;
   totals.msgs = Math.max(0, totals.msgs - 1);
@@ -102,6 +108,26 @@ export function removeFromBlock(
   }
   core.onUpdate?.(-1, -size, seq, subject);
   return true;
+}
+
+/**
+ * Writes tombstones for what the limits of messages and bytes have removed from the first block.
+ * Recovery from the blocks alone enforces the limits again and removes as much, unless something
+ * else was removed since: then the old head would fit again. So before anything else is removed
+ * the head is written down. Only the first block can still have such records.
+ */
+export function settleHead(core: FileStoreCore): void {
+  const { maxMsgs, maxBytes } = core.config;
+  const first = core.blocks[0];
+  if ((maxMsgs <= 0 && maxBytes <= 0) || first === undefined) return;
+  if (core.settledSeq >= first.firstSeq - 1) return;
+  if (first.fileFirstSeq === 0) first.load();
+  const from = Math.max(core.settledSeq + 1, first.fileFirstSeq);
+  core.settledSeq = first.firstSeq - 1;
+  if (first.fileFirstSeq === 0) return;
+  const end = first.firstSeq;
+  const time = new Timestamp();
+  for (let seq = from; seq < end; seq++) core.writeTombstone(seq, time);
 }
 
 /** Overwrites a message with an erased record of the same size and random content. */
@@ -203,7 +229,8 @@ export function forgetSubjects(core: FileStoreCore, block: MsgBlock): void {
     const info = core.subjects.find(subject);
     if (info === null) return true;
     info.total -= state.msgs;
-    info.firstSeq = 0;
+    if (info.firstSeq <= block.lastSeq) info.firstSeq = 0;
+    if (info.lastSeq >= block.firstSeq && info.lastSeq <= block.lastSeq) info.lastSeq = 0;
     if (info.total <= 0) {
       core.subjects.delete(subject);
       core.subjectBytes -= subject.length;
@@ -237,7 +264,8 @@ export function trimSubject(core: FileStoreCore, subject: string, max: number): 
     if (info === null || info.total <= max) return;
     const seq = firstSeqOf(core, subject);
     const block = seq === 0 ? null : core.blockOf(seq);
-    if (block === null || !removeFromBlock(core, block, seq, VIA_LIMITS)) return;
+    // With a tombstone: were a newer message of the subject removed, this one would fit again.
+    if (block === null || !removeFromBlock(core, block, seq, EXPLICIT)) return;
   }
 }
 
