@@ -28,8 +28,6 @@ export interface ModelLimits {
 export class StreamModel {
   msgs: Map<number, ModelMsg> = new Map();
   lastSeq = 0;
-  /** Lower bound of the first sequence after purges. */
-  floor = 0;
 
   constructor(readonly limits: ModelLimits = { maxMsgs: 0, maxMsgsPerSubject: 0 }) {}
 
@@ -63,6 +61,14 @@ export class StreamModel {
     if (before > 0) hit = hit.filter((msg) => msg.seq < before);
     for (const msg of hit) this.msgs.delete(msg.seq);
     return hit.length;
+  }
+
+  /** A copy with the same messages. */
+  clone(): StreamModel {
+    const copy = new StreamModel(this.limits);
+    copy.msgs = new Map(this.msgs);
+    copy.lastSeq = this.lastSeq;
+    return copy;
   }
 
   truncate(seq: number): void {
@@ -202,62 +208,96 @@ function sorted<V>(map: Map<string, V>): [string, V][] {
   return [...map].sort((a, b) => a[0] < b[0] ? -1 : 1);
 }
 
-/** Applies one random change to both; returns what it was. */
-export function randomChange(
-  store: StreamStore,
-  model: StreamModel,
-  random: SeededRandom,
-): string {
+/** A change that can be applied to the model and to a store. */
+export interface PlannedChange {
+  readonly text: string;
+  /** Applies it to the model; returns what the store should return. */
+  apply(model: StreamModel): unknown;
+  /** Applies it to the store; returns what the store returned. */
+  run(store: StreamStore): unknown;
+}
+
+const NOTHING: PlannedChange = { text: "nothing", apply: () => 0, run: () => 0 };
+
+/** Decides on a random change that fits the model's present state. */
+export function planChange(model: StreamModel, random: SeededRandom): PlannedChange {
   const dice = random.unit();
   const seq = 1 + random.below(model.lastSeq + 1);
   if (dice < 0.6) {
     const subject = random.pick(["a.1", "a.2", "a.3", "b.1", "b.2.x", "c", "d.2"]);
     const headers = random.chance(0.3) ? "NATS/1.0\r\nA: b\r\n\r\n" : "";
     const payload = "x".repeat(random.below(120)) + model.lastSeq;
-    store.storeMsg(subject, encoder.encode(headers), encoder.encode(payload), 0);
-    model.store(subject, headers, payload);
-    return `store ${model.lastSeq} ${subject}`;
+    return {
+      text: `store ${model.lastSeq + 1} ${subject}`,
+      apply: (to) => to.store(subject, headers, payload),
+      run: (store) => store.storeMsg(subject, encoder.encode(headers), encoder.encode(payload), 0),
+    };
   }
   if (dice < 0.84) {
-    if (seq > model.lastSeq) return "nothing";
+    if (seq > model.lastSeq) return NOTHING;
     const remove = random.chance(0.1) ? "eraseMsg" : "removeMsg";
-    let removed = false;
-    try {
-      removed = store[remove](seq);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "not_found") throw error;
-    }
-    assertEquals(removed, model.msgs.delete(seq), `${remove} ${seq}`);
-    return `${remove} ${seq}`;
+    return {
+      text: `${remove} ${seq}`,
+      apply: (to) => to.msgs.delete(seq),
+      run: (store) => {
+        try {
+          return store[remove](seq);
+        } catch (error) {
+          if ((error as { code?: string }).code !== "not_found") throw error;
+          return false;
+        }
+      },
+    };
   }
   if (dice < 0.9) {
     const count = 1 + random.below(4);
-    if (count === 1) store.skipMsg(0);
-    else store.skipMsgs(0, count);
-    model.lastSeq += count;
-    return `skip ${count}`;
+    return {
+      text: `skip ${count}`,
+      apply: (to) => {
+        to.lastSeq += count;
+      },
+      run: (store) => count === 1 ? void store.skipMsg(0) : store.skipMsgs(0, count),
+    };
   }
   if (dice < 0.95) {
     const filter = random.pick(["a.1", "a.*", "b.>", "c"]);
     const keep = random.chance(0.3) ? 1 + random.below(3) : 0;
     const before = keep === 0 && random.chance(0.4) ? 2 + random.below(model.lastSeq + 1) : 0;
-    const purged = store.purgeEx(filter, before, keep);
-    assertEquals(purged, model.purge(filter, before, keep), `purge ${filter} ${before} ${keep}`);
-    return `purge ${filter} ${before} ${keep}`;
+    return {
+      text: `purge ${filter} ${before} ${keep}`,
+      apply: (to) => to.purge(filter, before, keep),
+      run: (store) => store.purgeEx(filter, before, keep),
+    };
   }
   if (dice < 0.985) {
     const low = Math.min(model.lastSeq, model.firstSeq() + random.below(12));
-    if (low === 0) return "nothing";
-    assertEquals(store.compact(low), model.purge("", low, 0), `compact ${low}`);
-    return `compact ${low}`;
+    if (low === 0) return NOTHING;
+    return {
+      text: `compact ${low}`,
+      apply: (to) => to.purge("", low, 0),
+      run: (store) => store.compact(low),
+    };
   }
   if (dice < 0.995) {
-    if (model.lastSeq < 3) return "nothing";
-    const to = Math.max(1, model.lastSeq - random.below(10));
-    store.truncate(to);
-    model.truncate(to);
-    return `truncate ${to}`;
+    if (model.lastSeq < 3) return NOTHING;
+    const last = Math.max(1, model.lastSeq - random.below(10));
+    return {
+      text: `truncate ${last}`,
+      apply: (to) => to.truncate(last),
+      run: (store) => store.truncate(last),
+    };
   }
-  assertEquals(store.purge(), model.purge("", 0, 0));
-  return "purge";
+  return { text: "purge", apply: (to) => to.purge("", 0, 0), run: (store) => store.purge() };
+}
+
+/** Applies one random change to both; returns what it was. */
+export function randomChange(
+  store: StreamStore,
+  model: StreamModel,
+  random: SeededRandom,
+): string {
+  const change = planChange(model, random);
+  const returned = change.run(store);
+  assertEquals(returned, change.apply(model), change.text);
+  return change.text;
 }

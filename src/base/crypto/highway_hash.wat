@@ -89,19 +89,19 @@
         (local.set $v1a (i64x2.add (local.get $v1a) (i64x2.add (local.get $m0a) (local.get $pa))))
         (local.set $v1b (i64x2.add (local.get $v1b) (i64x2.add (local.get $m0b) (local.get $pb))))
         (local.set $m0a (v128.xor (local.get $m0a) (i64x2.extmul_low_i32x4_u
-          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 0 0 0 0 0 0 0 (local.get $v1a) (local.get $v1a))
-          (i8x16.shuffle 4 5 6 7 12 13 14 15 0 0 0 0 0 0 0 0 (local.get $v0a) (local.get $v0a)))))
+          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11 (local.get $v1a) (local.get $v1a))
+          (i8x16.shuffle 4 5 6 7 12 13 14 15 4 5 6 7 12 13 14 15 (local.get $v0a) (local.get $v0a)))))
         (local.set $m0b (v128.xor (local.get $m0b) (i64x2.extmul_low_i32x4_u
-          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 0 0 0 0 0 0 0 (local.get $v1b) (local.get $v1b))
-          (i8x16.shuffle 4 5 6 7 12 13 14 15 0 0 0 0 0 0 0 0 (local.get $v0b) (local.get $v0b)))))
+          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11 (local.get $v1b) (local.get $v1b))
+          (i8x16.shuffle 4 5 6 7 12 13 14 15 4 5 6 7 12 13 14 15 (local.get $v0b) (local.get $v0b)))))
         (local.set $v0a (i64x2.add (local.get $v0a) (local.get $m1a)))
         (local.set $v0b (i64x2.add (local.get $v0b) (local.get $m1b)))
         (local.set $m1a (v128.xor (local.get $m1a) (i64x2.extmul_low_i32x4_u
-          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 0 0 0 0 0 0 0 (local.get $v0a) (local.get $v0a))
-          (i8x16.shuffle 4 5 6 7 12 13 14 15 0 0 0 0 0 0 0 0 (local.get $v1a) (local.get $v1a)))))
+          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11 (local.get $v0a) (local.get $v0a))
+          (i8x16.shuffle 4 5 6 7 12 13 14 15 4 5 6 7 12 13 14 15 (local.get $v1a) (local.get $v1a)))))
         (local.set $m1b (v128.xor (local.get $m1b) (i64x2.extmul_low_i32x4_u
-          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 0 0 0 0 0 0 0 (local.get $v0b) (local.get $v0b))
-          (i8x16.shuffle 4 5 6 7 12 13 14 15 0 0 0 0 0 0 0 0 (local.get $v1b) (local.get $v1b)))))
+          (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11 (local.get $v0b) (local.get $v0b))
+          (i8x16.shuffle 4 5 6 7 12 13 14 15 4 5 6 7 12 13 14 15 (local.get $v1b) (local.get $v1b)))))
         (local.set $v0a (i64x2.add (local.get $v0a)
           (i8x16.shuffle 3 12 2 5 14 1 15 0 11 4 10 13 9 6 8 7 (local.get $v1a) (local.get $v1a))))
         (local.set $v0b (i64x2.add (local.get $v0b)

@@ -21,7 +21,7 @@ export function openForWriting(block: MsgBlock): BlockCache {
 }
 
 function freshCache(block: MsgBlock): BlockCache {
-  const cache = new BlockCache(new Uint8Array(4096), 0);
+  const cache = new BlockCache(block.host.takeBuffer() ?? new Uint8Array(4096), 0);
   block.cache = cache;
   return cache;
 }

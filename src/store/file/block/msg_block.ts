@@ -109,6 +109,8 @@ export interface BlockHost {
   loadCipher: ((block: MsgBlock) => void) | null;
   /** Told when damage was found in a block after recovery. */
   reportLost(block: MsgBlock, lost: LostStreamData): void;
+  /** A buffer of the size of a block for one that is going to be filled, or null. */
+  takeBuffer(): Uint8Array | null;
   /** Told when a block's cache was loaded, so that old ones can go. */
   cacheLoaded(block: MsgBlock): void;
 }
@@ -220,7 +222,7 @@ export class MsgBlock {
       if (lost !== null || before !== this.msgs) {
         this.host.reportLost(this, lost ?? { msgs: [], bytes: 0 });
       }
-      if (!this.indexRecords(this.readRecords())) throw new StoreError("corrupt_state");
+      if (this.cache === null) throw new StoreError("corrupt_state");
     }
     this.host.cacheLoaded(this);
     return this.cache!;

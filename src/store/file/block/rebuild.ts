@@ -55,7 +55,10 @@ export function rebuildBlock(block: MsgBlock): RebuildResult {
     bytes = repaired.bytes;
     lost = repaired.lost;
   }
-  return { lost, tombstones: rebuildState(block, bytes) };
+  const tombstones = rebuildState(block, bytes);
+  // What was just verified is not read again for the subjects.
+  block.indexRecords(bytes);
+  return { lost, tombstones };
 }
 
 function loseAll(block: MsgBlock): LostStreamData | null {

@@ -17,15 +17,18 @@ export function subjectsOf(block: MsgBlock): SubjectTree<BlockSubject> {
   const subjects = new SubjectTree<BlockSubject>();
   if (block.msgs > 0) {
     const msg = new StoredMsg();
+    const recentStates: (BlockSubject | null)[] = new Array(RECENT_SLOTS).fill(null);
+    const recentNames: string[] = new Array(RECENT_SLOTS).fill("");
     block.load();
     for (let seq = block.firstSeq; seq <= block.lastSeq; seq++) {
       if (block.fetch(seq, msg) !== LoadCode.Found || msg.subjectAt === msg.subjectEnd) continue;
-      const subject = msg.subject();
-      let state = subjects.find(subject);
-      if (state === null) {
-        state = new BlockSubject();
-        state.first = seq;
-        subjects.insert(subject, state);
+      const slot = recentSlot(msg);
+      let state = recentStates[slot]!;
+      if (state === null || !msg.hasSubject(recentNames[slot]!)) {
+        const subject = msg.subject();
+        state = subjects.find(subject) ?? addSubject(subjects, subject, seq);
+        recentStates[slot] = state;
+        recentNames[slot] = subject;
       }
       state.msgs++;
       state.last = seq;
@@ -33,6 +36,30 @@ export function subjectsOf(block: MsgBlock): SubjectTree<BlockSubject> {
   }
   block.subjects = subjects;
   return subjects;
+}
+
+function addSubject(
+  subjects: SubjectTree<BlockSubject>,
+  subject: string,
+  seq: number,
+): BlockSubject {
+  const state = new BlockSubject();
+  state.first = seq;
+  subjects.insert(subject, state);
+  return state;
+}
+
+/** Slots for subjects seen lately, so that most messages need neither a string nor the tree. */
+const RECENT_SLOTS = 256;
+
+/** Slot by the end of the subject, where subjects differ most. */
+function recentSlot(msg: StoredMsg): number {
+  const bytes = msg.bytes;
+  let hash = msg.subjectEnd - msg.subjectAt;
+  for (let i = Math.max(msg.subjectAt, msg.subjectEnd - 8); i < msg.subjectEnd; i++) {
+    hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) & (RECENT_SLOTS - 1);
 }
 
 /** Takes message `seq` of `subject` out of the block's subjects, if they are known. */

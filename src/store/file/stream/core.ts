@@ -34,7 +34,9 @@ import type { StoreKeys } from "./keys.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** How many blocks keep their records in memory; the least recently loaded goes first. */
-const CACHED_BLOCKS_MAX = 16;
+const CACHED_BLOCKS_MAX = 8;
+/** How many full-sized buffers of dropped caches wait to be used again. */
+const FREE_BUFFERS_MAX = 2;
 
 /** Per-subject state of the stream. */
 export class StreamSubject extends TreeLeaf {
@@ -105,7 +107,8 @@ export class FileStoreCore implements BlockHost {
   readonly unsynced: Set<MsgBlock> = new Set();
   dirUnsynced = false;
   flushQueued = false;
-  #cached: MsgBlock[] = [];
+  readonly #cached: MsgBlock[] = [];
+  readonly #freeBuffers: Uint8Array[] = [];
 
   constructor(
     env: StoreEnvironment,
@@ -150,7 +153,20 @@ export class FileStoreCore implements BlockHost {
     cached.push(block);
     if (cached.length <= CACHED_BLOCKS_MAX) return;
     const oldest = cached.shift()!;
-    if (oldest !== block && oldest !== this.lastBlock) oldest.dropCache();
+    if (oldest === block || oldest === this.lastBlock || cached.includes(oldest)) return;
+    const bytes = oldest.cache?.bytes;
+    oldest.dropCache();
+    if (
+      oldest.cache === null && bytes?.length === this.blockBytesMax &&
+      this.#freeBuffers.length < FREE_BUFFERS_MAX
+    ) this.#freeBuffers.push(bytes);
+  }
+
+  /** A buffer for a block that follows a full one, or null to let it grow. */
+  takeBuffer(): Uint8Array | null {
+    const free = this.#freeBuffers.pop();
+    if (free !== undefined) return free;
+    return this.blocks.length > 1 ? new Uint8Array(this.blockBytesMax) : null;
   }
 
   /** Notes lost messages; known ones are not counted again. */
@@ -207,6 +223,7 @@ export class FileStoreCore implements BlockHost {
       if (old.needSync) this.unsynced.add(old);
       old.closeFile();
       this.#seal(old);
+      if (old.cache !== null) this.cacheLoaded(old);
     }
     const block = new MsgBlock(this, index);
     block.firstSeq = this.totals.lastSeq + 1;
@@ -322,10 +339,10 @@ export class FileStoreCore implements BlockHost {
     if (block === this.lastBlock) {
       this.newBlock();
       this.writeTombstone(seq, time);
-      this.#settleBeforeRemoval();
+      this.settleBeforeRemoval();
     } else if (seq === this.totals.lastSeq) {
       this.writeTombstone(seq, time);
-      this.#settleBeforeRemoval();
+      this.settleBeforeRemoval();
     }
     if (block !== this.blocks[0]) {
       const isNeeded = (tombstone: { seq: number }) => this.isTombstoneNeeded(block, tombstone.seq);
@@ -340,7 +357,7 @@ export class FileStoreCore implements BlockHost {
   }
 
   /** With `always`, a removal must not become durable before what replaces it. */
-  #settleBeforeRemoval(): void {
+  settleBeforeRemoval(): void {
     const last = this.lastBlock;
     if (!this.options.syncAlways || last === null) return;
     flushBlock(last);

@@ -287,37 +287,32 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   const isLive = target !== null && target.fetch(seq, msg) === LoadCode.Found;
   if (isLive) time.set(msg.tsHigh, msg.tsLow);
   else time.copyFrom(target !== null ? target.lastTime : totals.lastTime);
-  const kept: { seq: number; tsHigh: number; tsLow: number }[] = [];
   settleHead(core);
   core.flush();
-  while (core.blocks.length > 0) {
-    const block = core.blocks[core.blocks.length - 1]!;
-    if (block === target && block.firstSeq <= seq) break;
-    if (target === null && block.lastSeq <= seq) break;
-    if (target !== null && block.index < target.index) break;
-    for (const tombstone of block.tombstones()) if (tombstone.seq < seq) kept.push(tombstone);
+  const cut = core.blocks.filter((block) =>
+    target === null ? block.lastSeq > seq : block.index >= target.index
+  );
+  const kept = cut.flatMap((block) => block.tombstones()).filter((tomb) => tomb.seq < seq);
+  const keepsTarget = target !== null && target.firstSeq <= seq && target.msgs > 0;
+  totals.lastSeq = seq;
+  totals.lastTime.copyFrom(time);
+  let fresh: MsgBlock | null = null;
+  if (!keepsTarget || !isLive || kept.length > 0 || target.isCompressed) {
+    // What must outlive the cut blocks is on disk before they go.
+    fresh = core.newBlock();
+    if (!isLive || !keepsTarget) core.writeTombstone(seq, time);
+    writeTombstones(core, kept);
+    core.settleBeforeRemoval();
+  }
+  for (const block of cut) {
+    if (block === target && keepsTarget) continue;
     forgetSubjects(core, block);
     totals.msgs -= block.msgs;
     totals.bytes -= block.bytes;
     core.forceRemoveBlock(block);
   }
-  if (target !== null && !target.closed) {
-    for (const tombstone of target.tombstones()) if (tombstone.seq < seq) kept.push(tombstone);
-    truncateBlock(core, target, seq, time);
-  }
-  totals.lastSeq = seq;
-  totals.lastTime.copyFrom(time);
-  const last = core.lastBlock;
-  if (last === null || last.isCompressed || last.lastSeq < seq || kept.length > 0 || !isLive) {
-    const index = last === null ? (target?.index ?? 0) : last.index;
-    if (last === null && index > 0) {
-      // Blocks keep counting up: a name is not used twice.
-      core.lastBlock = target;
-    }
-    core.newBlock();
-    if (!isLive) core.writeTombstone(seq, time);
-    writeTombstones(core, kept);
-  }
+  if (keepsTarget) truncateBlock(core, target, seq, time);
+  core.lastBlock = fresh ?? target;
   core.selectNextFirst();
   if (totals.msgs === 0) {
     totals.firstSeq = seq + 1;
