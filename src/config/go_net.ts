@@ -12,7 +12,7 @@ import { quoteText } from "./url.ts";
 export class AddressError extends Error {
   override readonly name = "AddressError";
   constructor(readonly address: string, readonly reason: string) {
-    super(`address ${address}: ${reason}`);
+    super(address === "" ? reason : `address ${address}: ${reason}`);
   }
 }
 

@@ -6,11 +6,28 @@
 export * from "./account_options.ts";
 export * from "./auth_options.ts";
 export * from "./baseline.ts";
+export * from "./clone.ts";
 export * from "./cluster_options.ts";
+export { DEFAULT_RTT_THRESHOLDS_MS, normalizeCompression } from "./compression.ts";
+export {
+  ConfigError,
+  ConfigParseError,
+  ConfigProcessError,
+  ConfigWarning,
+  OptionsError,
+  UnknownFieldError,
+} from "./errors.ts";
+export * from "./feature_flags.ts";
+export { type CommandLine, mergeOptions, readCommandLine, routesFromText } from "./flags.ts";
 export * from "./jetstream_options.ts";
 export * from "./leafnode_options.ts";
 export * from "./operator_options.ts";
 export * from "./options.ts";
+export { processConfigFile, processConfigText, type ProcessRules } from "./process.ts";
+export { redactArgs } from "./redact_args.ts";
 export * from "./tls_options.ts";
+export { unbuiltFeatures } from "./unbuilt.ts";
 export * from "./url.ts";
+export { REFERENCE_VERSION, tlsUsage, USAGE, versionText } from "./usage.ts";
+export { validateOptions } from "./validate.ts";
 export * from "./websocket_options.ts";

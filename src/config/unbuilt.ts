@@ -1,0 +1,90 @@
+/**
+ * Features that a configuration may ask for and that this version has not built. A server with
+ * one of them does not start; `-t` accepts them. Building a feature removes its line here.
+ *
+ * @module
+ */
+import type { Options } from "./options.ts";
+import type { TlsOptions } from "./tls_options.ts";
+
+function tlsBlocks(options: Options): TlsOptions[] {
+  const { cluster, gateway, leafNode, websocket, mqtt } = options;
+  return [
+    options.tlsConfig,
+    options.accountResolverTlsConfig,
+    cluster.tlsConfig,
+    gateway.tlsConfig,
+    ...gateway.gateways.map(({ tlsConfig }) => tlsConfig),
+    leafNode.tlsConfig,
+    ...leafNode.remotes.map(({ tlsConfig }) => tlsConfig),
+    websocket.tlsConfig,
+    mqtt.tlsConfig,
+  ].filter((tls) => tls !== null);
+}
+
+/** One line for each feature: what operators read, and whether options ask for it. */
+const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] = [
+  ["jetstream: JetStream is not built yet", (options) => options.jetStream],
+  [
+    "cluster: routes between servers are not built yet",
+    ({ cluster, routes }) => cluster.port !== 0 || cluster.listenStr !== "" || routes.length > 0,
+  ],
+  [
+    "gateway: gateways between clusters are not built yet",
+    ({ gateway }) => gateway.port !== 0 || gateway.name !== "",
+  ],
+  [
+    "leafnodes: leaf nodes are not built yet",
+    ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
+  ],
+  ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
+  ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
+  [
+    "operator: operator mode is not built yet",
+    (options) => options.trustedOperators.length > 0 || options.trustedKeys.length > 0,
+  ],
+  [
+    "resolver: account resolvers are not built yet",
+    (options) => options.accountResolver !== null || options.resolverPreloads.size > 0,
+  ],
+  [
+    "authorization.auth_callout: the authorization callout is not built yet",
+    (options) => options.authCallout !== null,
+  ],
+  [
+    "accounts.exports, accounts.imports: sharing between accounts is not built yet",
+    (options) =>
+      options.accounts.some((account) =>
+        account.streamExports.length > 0 || account.serviceExports.length > 0 ||
+        account.streamImports.length > 0 || account.serviceImports.length > 0
+      ),
+  ],
+  [
+    "accounts.msg_trace: message tracing is not built yet",
+    (options) => options.accounts.some(({ traceDest }) => traceDest !== ""),
+  ],
+  [
+    "ocsp: OCSP stapling is not built yet",
+    ({ ocspConfig }) => ocspConfig !== null && ocspConfig.mode !== "never",
+  ],
+  [
+    "tls.ocsp_peer: OCSP checks of peers are not built yet",
+    (options) => tlsBlocks(options).some(({ ocspPeer }) => ocspPeer?.verify === true),
+  ],
+  [
+    "tls.cert_store: certificate stores are not built yet",
+    (options) => tlsBlocks(options).some(({ certStore }) => certStore !== ""),
+  ],
+  ["proxies: trusted proxies are not built yet", ({ proxies }) => proxies !== null],
+  [
+    "proxy_required: connections through trusted proxies are not built yet",
+    (options) =>
+      options.proxyRequired || options.leafNode.proxyRequired ||
+      [...options.users ?? [], ...options.nkeys ?? []].some(({ proxyRequired }) => proxyRequired),
+  ],
+];
+
+/** What `options` ask for and this version cannot do, a line each. */
+export function unbuiltFeatures(options: Options): string[] {
+  return UNBUILT.filter(([, asked]) => asked(options)).map(([line]) => line);
+}
