@@ -1,0 +1,49 @@
+/**
+ * Certificates made for these tests: self-signed, for localhost, valid for a hundred years.
+ *
+ * @module
+ */
+
+/** The first certificate; it is its own authority. */
+export const CERTIFICATE_A = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUDFWqAr4IrdBEQedtX4p6cM8XdQgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDAyMDY0M1oYDzIxMjYxMDMx
+MDIwNjQzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASAlXeoBuPRancKV/CtDSpg6bfe+gg6VfLm6QNh59gz2BwObu3RW+9q
+VnY3ylvhGtRiuJFctewZBLymBYHiCuAlo28wbTAdBgNVHQ4EFgQUGl1DOYDfYtJK
+htjYAfIDjT5O1sAwHwYDVR0jBBgwFoAUGl1DOYDfYtJKhtjYAfIDjT5O1sAwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAJfLv/rOGUuqw97UeI4mWPieWrJP02xNJjMPPeQj0lfnAiBT
+WQCf/Im1K54FZ/bpyHAZC7CLwveJ1K/gMaXqV7Gw1A==
+-----END CERTIFICATE-----
+`;
+
+/** The key of the first certificate. */
+export const KEY_A = `-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIExNwjDDJAASly4SZ2ZWogMvVRljJKmUeF64Hf9s+JCJoAoGCCqGSM49
+AwEHoUQDQgAEgJV3qAbj0Wp3ClfwrQ0qYOm33voIOlXy5ukDYefYM9gcDm7t0Vvv
+alZ2N8pb4RrUYriRXLXsGQS8pgWB4grgJQ==
+-----END EC PRIVATE KEY-----
+`;
+
+/** The second certificate; it is its own authority. */
+export const CERTIFICATE_B = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUZRf45tKZuyB/jMhL7htooV3gRjkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDAyMDY0M1oYDzIxMjYxMDMx
+MDIwNjQzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASY2t87SXmuDvMIoqqM9VZvQO6tn5ve68ZGkoNmoG65Mo+Js2rrpIMA
+QWh/97W+4XUX1ID6UTywkr8By4fl8cqso28wbTAdBgNVHQ4EFgQUiiVCq0Lm4oA2
+j4BbejayKFQpGEowHwYDVR0jBBgwFoAUiiVCq0Lm4oA2j4BbejayKFQpGEowDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgZQliPZq56fP4JVcA8BMzuP2GbDHo+mebCDNTVYTRA1ICIQDA
+nfx1Bi8bEfR0HsVPw7ps7Ha68QzfkG5ywb+XURu4gw==
+-----END CERTIFICATE-----
+`;
+
+/** The key of the second certificate. */
+export const KEY_B = `-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEICrPHOY97Y+6GxSihhev0L2ThKeWvAzRq1Q0CPLmWdmDoAoGCCqGSM49
+AwEHoUQDQgAEmNrfO0l5rg7zCKKqjPVWb0DurZ+b3uvGRpKDZqBuuTKPibNq66SD
+AEFof/e1vuF1F9SA+lE8sJK/AcuH5fHKrA==
+-----END EC PRIVATE KEY-----
+`;
