@@ -442,7 +442,7 @@ export class FileStore implements StreamStore {
     const { core } = this;
     const { totals } = core;
     const deleted: number[] = [];
-    if (totals.lastSeq - totals.firstSeq + 1 > totals.msgs) {
+    if (totals.lastSeq > 0 && totals.lastSeq - totals.firstSeq + 1 > totals.msgs) {
       let next = totals.firstSeq;
       for (const block of core.blocks) {
         for (; next < block.firstSeq; next++) deleted.push(next);

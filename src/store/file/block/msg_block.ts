@@ -262,8 +262,7 @@ export class MsgBlock {
       at += length;
     }
     this.fileFirstSeq = fileFirst;
-    // Sequences after the last record were skipped in one step.
-    while (slotCount < count) slots[slotCount++] = NO_RECORD;
+    if (slotCount !== count) return false;
     cache.slots = slots;
     cache.slotCount = slotCount;
     cache.firstSeq = firstSeq;
@@ -287,8 +286,10 @@ export class MsgBlock {
     if (this.deleted.size > 0 && this.deleted.exists(seq)) return LoadCode.Deleted;
     const cache = this.cache ?? this.load();
     this.touched = true;
-    const offset = cache.slots[seq - cache.firstSeq];
-    if (offset === undefined || offset === NO_RECORD) return LoadCode.Deleted;
+    const slot = seq - cache.firstSeq;
+    if (slot < 0 || slot >= cache.slotCount) return LoadCode.Deleted;
+    const offset = cache.slots[slot]!;
+    if (offset === NO_RECORD) return LoadCode.Deleted;
     if (!readRecord(cache.bytes, cache.view, offset, out) || out.seq !== seq) {
       return LoadCode.Deleted;
     }

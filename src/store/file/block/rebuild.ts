@@ -11,7 +11,14 @@
 import { HASH_INPUT_AT } from "../../../base/crypto/mod.ts";
 import type { LostStreamData } from "../../stream_store.ts";
 import { StoreError } from "../../errors.ts";
-import { buildRecord, recordLength, RecordMark, recordMark, recordSeq } from "../format/record.ts";
+import {
+  buildRecord,
+  isSaneRecord,
+  recordLength,
+  RecordMark,
+  recordMark,
+  recordSeq,
+} from "../format/record.ts";
 import type { MsgBlock } from "./msg_block.ts";
 import { type DamagedRange, findDamage } from "./survey.ts";
 import { replaceBlockFile } from "./replace.ts";
@@ -50,7 +57,7 @@ export function rebuildBlock(block: MsgBlock): RebuildResult {
   }
   const damage = findDamage(block.host.env.hasher, block.hashKey, bytes);
   let lost: LostStreamData | null = null;
-  if (damage.length > 0) {
+  if (damage.length > 0 || lastRecordSeq(bytes) < block.lastSeq) {
     const repaired = repair(block, bytes, damage);
     bytes = repaired.bytes;
     lost = repaired.lost;
@@ -59,6 +66,17 @@ export function rebuildBlock(block: MsgBlock): RebuildResult {
   // What was just verified is not read again for the subjects.
   block.indexRecords(bytes);
   return { lost, tombstones };
+}
+
+/** Sequence of the last message or skip in good records, 0 when there is none. */
+function lastRecordSeq(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let last = 0;
+  for (let at = 0; at < bytes.length && isSaneRecord(view, at, bytes.length);) {
+    if (recordMark(view, at) !== RecordMark.Tombstone) last = recordSeq(view, at);
+    at += recordLength(view, at);
+  }
+  return last;
 }
 
 function loseAll(block: MsgBlock): LostStreamData | null {
@@ -108,6 +126,28 @@ function repair(
     before = seq;
   }
   parts.push(bytes.subarray(at));
+  for (; at < bytes.length; at += recordLength(view, at)) {
+    if (recordMark(view, at) !== RecordMark.Tombstone) before = recordSeq(view, at);
+  }
+  if (before < block.lastSeq) {
+    // The end was cut off, but it is known how far it went.
+    for (let seq = before + 1; seq <= block.lastSeq; seq++) {
+      if (seq >= block.firstSeq && !block.deleted.exists(seq)) lost.msgs.push(seq);
+    }
+    hasher.setKey(block.hashKey);
+    const { high, low } = block.lastTime;
+    const length = buildRecord(
+      hasher,
+      block.lastSeq,
+      RecordMark.Erased,
+      high,
+      low,
+      "",
+      NO_BYTES,
+      NO_BYTES,
+    );
+    parts.push(hasher.bytes.slice(HASH_INPUT_AT, HASH_INPUT_AT + length));
+  }
   let size = 0;
   for (const part of parts) size += part.length;
   const out = new Uint8Array(size);

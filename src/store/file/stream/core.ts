@@ -339,16 +339,13 @@ export class FileStoreCore implements BlockHost {
     if (block === this.lastBlock) {
       this.newBlock();
       this.writeTombstone(seq, time);
-      this.settleBeforeRemoval();
-    } else if (seq === this.totals.lastSeq) {
-      this.writeTombstone(seq, time);
-      this.settleBeforeRemoval();
-    }
+    } else if (seq === this.totals.lastSeq) this.writeTombstone(seq, time);
     if (block !== this.blocks[0]) {
       const isNeeded = (tombstone: { seq: number }) => this.isTombstoneNeeded(block, tombstone.seq);
       if (block.tombstones().some(isNeeded)) {
         // It stays for them, but its own dead messages must not.
         flushBlock(block);
+        this.settleBeforeRemoval();
         compactBlock(block, (tombstone) => this.isTombstoneNeeded(block, tombstone));
         return;
       }
@@ -358,15 +355,29 @@ export class FileStoreCore implements BlockHost {
 
   /** With `always`, a removal must not become durable before what replaces it. */
   settleBeforeRemoval(): void {
-    const last = this.lastBlock;
-    if (!this.options.syncAlways || last === null) return;
-    flushBlock(last);
-    last.file?.syncDataNow();
+    if (!this.options.syncAlways) return;
+    this.flush();
+    for (const block of this.unsynced) {
+      if (block.closed || !block.needSync) continue;
+      if (block.file !== null) block.file.syncDataNow();
+      else {
+        const file = this.env.disk.open(block.path, "write");
+        file.syncDataNow();
+        file.close();
+      }
+      block.needSync = false;
+    }
+    if (!this.dirUnsynced) return;
     this.env.disk.syncDirNow(this.msgDir);
+    this.dirUnsynced = false;
   }
 
   /** Removes a block and its files. */
   forceRemoveBlock(block: MsgBlock): void {
+    if (block !== this.lastBlock) {
+      this.unsynced.delete(block);
+      this.settleBeforeRemoval();
+    }
     this.removeBlockFiles(block);
     const position = this.blocks.indexOf(block);
     if (position === 0) this.blocks.shift();

@@ -304,6 +304,8 @@ function truncateTo(core: FileStoreCore, seq: number): void {
     writeTombstones(core, kept);
     core.settleBeforeRemoval();
   }
+  // In this order no tombstone goes before the message that it holds back.
+  if (keepsTarget) truncateBlock(core, target, seq, time);
   for (const block of cut) {
     if (block === target && keepsTarget) continue;
     forgetSubjects(core, block);
@@ -311,7 +313,6 @@ function truncateTo(core: FileStoreCore, seq: number): void {
     totals.bytes -= block.bytes;
     core.forceRemoveBlock(block);
   }
-  if (keepsTarget) truncateBlock(core, target, seq, time);
   core.lastBlock = fresh ?? target;
   core.selectNextFirst();
   if (totals.msgs === 0) {

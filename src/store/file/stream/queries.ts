@@ -88,12 +88,13 @@ export function loadNext(
   if (start < totals.firstSeq) start = totals.firstSeq;
   if (filter.isAll) {
     // The usual case of a reader going forward: the next sequence, one lookup.
-    const position = core.blockPosition(start);
-    const block = core.blocks[position]!;
-    if (block.fetch(start, out) === LoadCode.Found) {
+    const block = core.blockOf(start);
+    if (block !== null && block.fetch(start, out) === LoadCode.Found) {
       afterLoad(core, block, start);
       return LoadCode.Found;
     }
+    // Loading may have found damage and moved the first sequence.
+    if (start < totals.firstSeq) start = totals.firstSeq;
   }
   const position = core.blockPosition(start);
   if (position < 0) return LoadCode.Eof;

@@ -110,6 +110,12 @@ function applyIndex(core: FileStoreCore, state: FullState): boolean {
     return false;
   }
   const checksum = last.lastChecksum();
+  // No record at all: an empty file, not one that ends with zeros.
+  const isFresh = state.lastChecksum.every((byte) => byte === 0);
+  if (isFresh && (disk.stat(last.path)?.sizeBytes ?? 0) > 0) {
+    core.warn("Stream state outdated, last block has additional entries, will rebuild");
+    return false;
+  }
   if (checksum.some((byte, i) => byte !== state.lastChecksum[i])) {
     core.warn("Stream state outdated, last block has additional entries, will rebuild");
     return false;

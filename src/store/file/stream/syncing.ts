@@ -149,6 +149,7 @@ export function compactHalfEmpty(core: FileStoreCore): void {
     if (block.rawBytes === 0) block.rawBytes = core.env.disk.stat(block.path)?.sizeBytes ?? 0;
     if (!shouldCompact(block)) continue;
     core.writing(() => {
+      core.settleBeforeRemoval();
       const wasLoaded = block.cache !== null;
       compactBlock(block, (seq) => core.isTombstoneNeeded(block, seq));
       if (!wasLoaded) block.dropCache();
