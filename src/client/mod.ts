@@ -1,0 +1,6 @@
+/**
+ * Client connections.
+ *
+ * @module
+ */
+export { ClientConnection, type ClientContext } from "./client_connection.ts";

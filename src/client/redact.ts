@@ -1,0 +1,24 @@
+/**
+ * Keeps secrets of CONNECT out of protocol traces.
+ *
+ * @module
+ */
+
+const BY_PREFIX = /"?\s*(?:auth_token\S*?|pass\S*?)"?\s*[:=]\s*"?([^",\r\n}]*)/dg;
+const BY_NAME = /(?:^|[^A-Za-z0-9_])"?\s*(?:proxy_sig|nkey|sig)"?\s*[:=]\s*"?([^",\r\n}]*)/dg;
+
+/** Replaces passwords, tokens, keys and signatures with `[REDACTED]`. */
+export function redactSecrets(connect: string): string {
+  return redact(BY_NAME, redact(BY_PREFIX, connect));
+}
+
+function redact(pattern: RegExp, text: string): string {
+  let out = "";
+  let from = 0;
+  for (const match of text.matchAll(pattern)) {
+    const [start, end] = match.indices![1]!;
+    out += text.slice(from, start) + "[REDACTED]";
+    from = end;
+  }
+  return out + text.slice(from);
+}

@@ -1,0 +1,180 @@
+/**
+ * Checks the credentials of CONNECT against the users of the configuration and binds the
+ * connection to its account and permissions.
+ *
+ * Reference: server/auth.go processClientOrLeafAuthentication without operator mode.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "node:crypto";
+import { fromPublic } from "@nats-io/nkeys";
+import { compare } from "bcryptjs";
+import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
+import type { Connection } from "../connection/connection.ts";
+import { ClosedState } from "../connection/closed_state.ts";
+import type { Core } from "../core.ts";
+import { ConnectionPermissions } from "../permission/permissions.ts";
+
+/** What became of a login. */
+export const AuthOutcome = {
+  Accepted: 0,
+  Refused: 1,
+  /** The account is full; the client was told. */
+  AccountFull: 2,
+} as const;
+
+/** One of the values of {@linkcode AuthOutcome}. */
+export type AuthOutcome = typeof AuthOutcome[keyof typeof AuthOutcome];
+
+const BCRYPT = /^\$2[abxy]\$\d{2}\$.{53}$/;
+const encoder = new TextEncoder();
+
+/** Compares without telling by its duration where the texts differ. */
+function sameText(a: string, b: string): boolean {
+  const left = encoder.encode(a);
+  const right = encoder.encode(b);
+  if (left.length === right.length) return timingSafeEqual(left, right);
+  timingSafeEqual(left, left);
+  return false;
+}
+
+/** True or false at once for plain passwords, later for bcrypt. */
+function passwordMatches(stored: string, given: string): boolean | Promise<boolean> {
+  if (BCRYPT.test(stored)) return compare(given, stored);
+  return sameText(stored, given);
+}
+
+/** Who may connect to a server. */
+export class Authenticator {
+  /** Clients must send credentials. */
+  readonly required: boolean;
+  /** INFO carries a nonce to sign. */
+  readonly nonceRequired: boolean;
+  readonly #users = new Map<string, User>();
+  readonly #nkeys = new Map<string, NkeyUser>();
+
+  constructor(readonly core: Core) {
+    const { options } = core;
+    for (const user of options.users ?? []) this.#users.set(user.username, user);
+    for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
+    this.required = this.#users.size > 0 || this.#nkeys.size > 0 || options.username !== "" ||
+      options.authorization !== "";
+    this.nonceRequired = this.#nkeys.size > 0;
+  }
+
+  /** The user whom connections without credentials become, or null. */
+  get noAuthUser(): User | null {
+    return this.#users.get(this.core.options.noAuthUser) ?? null;
+  }
+
+  /** Checks the connection's credentials; a promise only when that takes time. */
+  check(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+    if (!this.required) return AuthOutcome.Accepted;
+    const { options } = this.core;
+    const { connect } = connection;
+    if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection);
+    if (this.#users.size > 0) {
+      if (
+        options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
+        connect.auth_token === "" && connect.nkey === ""
+      ) {
+        const user = this.noAuthUser;
+        if (user !== null) {
+          connect.user = user.username;
+          connect.pass = user.password;
+          return this.#bindUser(connection, user);
+        }
+      }
+      if (connect.user !== "") return this.#checkUser(connection);
+    }
+    return this.#checkSingle(connection, options);
+  }
+
+  #checkNkey(connection: Connection): AuthOutcome {
+    const { connect } = connection;
+    const user = this.#nkeys.get(connect.nkey);
+    if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
+      return AuthOutcome.Refused;
+    }
+    if (connect.sig === "") {
+      connection.debug("Signature missing");
+      return AuthOutcome.Refused;
+    }
+    try {
+      const base64 = connect.sig.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
+      const signature = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+      if (!fromPublic(user.nkey).verify(encoder.encode(connection.nonce), signature)) {
+        connection.debug("Signature not verified");
+        return AuthOutcome.Refused;
+      }
+    } catch (error) {
+      connection.debug(`Signature not verified: ${(error as Error).message}`);
+      return AuthOutcome.Refused;
+    }
+    connection.nkeyUser = user.nkey;
+    return this.#bind(connection, user.account, user.permissions);
+  }
+
+  #checkUser(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+    const user = this.#users.get(connection.connect.user);
+    if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
+      return AuthOutcome.Refused;
+    }
+    const matches = passwordMatches(user.password, connection.connect.pass);
+    if (typeof matches === "boolean") {
+      return matches ? this.#bindUser(connection, user) : AuthOutcome.Refused;
+    }
+    return matches.then((ok) => ok ? this.#bindUser(connection, user) : AuthOutcome.Refused);
+  }
+
+  #checkSingle(
+    connection: Connection,
+    options: Options,
+  ): AuthOutcome | Promise<AuthOutcome> {
+    const { connect } = connection;
+    let matches: boolean | Promise<boolean> = false;
+    if (options.authorization !== "") {
+      matches = passwordMatches(options.authorization, connect.auth_token);
+    } else if (options.username !== "" && sameText(options.username, connect.user)) {
+      matches = passwordMatches(options.password, connect.pass);
+    }
+    const outcome = (ok: boolean): AuthOutcome =>
+      ok ? this.#bind(connection, "", null) : AuthOutcome.Refused;
+    return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
+  }
+
+  #typeAllowed(connection: Connection, allowed: ReadonlySet<string> | null): boolean {
+    if (allowed === null || allowed.size === 0) return true;
+    return allowed.has(connection.inProcess ? "IN_PROCESS" : "STANDARD");
+  }
+
+  #bindUser(connection: Connection, user: User): AuthOutcome {
+    return this.#bind(connection, user.account, user.permissions);
+  }
+
+  #bind(
+    connection: Connection,
+    accountName: string,
+    permissions: Permissions | null,
+  ): AuthOutcome {
+    if (connection.closed) return AuthOutcome.Refused;
+    const account = accountName === ""
+      ? this.core.globalAccount
+      : this.core.accounts.get(accountName);
+    if (account === undefined) {
+      connection.authReason = ClosedState.MissingAccount;
+      return AuthOutcome.Refused;
+    }
+    if (!connection.bindAccount(account)) {
+      connection.rateLimitedError("maximum account active connections exceeded");
+      connection.sendError("maximum account active connections exceeded");
+      connection.close(ClosedState.MaxAccountConnectionsExceeded);
+      return AuthOutcome.AccountFull;
+    }
+    const effective = permissions ?? account.defaultPermissions;
+    connection.permissions = effective === null
+      ? null
+      : new ConnectionPermissions(effective, (text) => connection.error(text));
+    return AuthOutcome.Accepted;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Why a connection was closed, with the texts that monitoring shows.
+ *
+ * @module
+ */
+
+/** Reasons for closing a connection (server/client.go ClosedState). */
+export const ClosedState = {
+  ClientClosed: "Client Closed",
+  AuthenticationTimeout: "Authentication Timeout",
+  AuthenticationViolation: "Authentication Failure",
+  TLSHandshakeError: "TLS Handshake Failure",
+  SlowConsumerPendingBytes: "Slow Consumer (Pending Bytes)",
+  SlowConsumerWriteDeadline: "Slow Consumer (Write Deadline)",
+  WriteError: "Write Error",
+  ReadError: "Read Error",
+  ParseError: "Parse Error",
+  StaleConnection: "Stale Connection",
+  ProtocolViolation: "Protocol Violation",
+  BadClientProtocolVersion: "Bad Client Protocol Version",
+  MaxAccountConnectionsExceeded: "Maximum Account Connections Exceeded",
+  MaxConnectionsExceeded: "Maximum Connections Exceeded",
+  MaxPayloadExceeded: "Maximum Message Payload Exceeded",
+  MaxControlLineExceeded: "Maximum Control Line Exceeded",
+  MaxSubscriptionsExceeded: "Maximum Subscriptions Exceeded",
+  ServerShutdown: "Server Shutdown",
+  AuthenticationExpired: "Authentication Expired",
+  MissingAccount: "Missing Account",
+  Revocation: "Credentials Revoked",
+  NoRespondersRequiresHeaders: "No Responders Requires Headers",
+  Kicked: "Kicked",
+} as const;
+
+/** One of the values of {@linkcode ClosedState}. */
+export type ClosedState = typeof ClosedState[keyof typeof ClosedState];

@@ -1,0 +1,377 @@
+/**
+ * One connection: its account, subscriptions, limits, counters and outbound bytes. What is
+ * particular to clients, routes and others lives in their edges.
+ *
+ * Reference: client in server/client.go.
+ *
+ * @module
+ */
+import { goQuote } from "../../base/text/go_format.ts";
+import type { TimerHandle, Transport } from "../../platform/mod.ts";
+import { ConnectOptions } from "../../protocol/mod.ts";
+import type { Account } from "../account/account.ts";
+import type { Core } from "../core.ts";
+import type { ConnectionPermissions } from "../permission/permissions.ts";
+import { ClosedState } from "./closed_state.ts";
+import { Outbound, type OutboundOwner } from "./outbound.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What sits at the other end. */
+export type ConnectionKind = "client" | "route" | "gateway" | "leafnode";
+
+const KIND_NAMES: Record<ConnectionKind, string> = {
+  client: "Client",
+  route: "Router",
+  gateway: "Gateway",
+  leafnode: "Leafnode",
+};
+
+/** How long a closing connection may take to take its last bytes. */
+const LAST_FLUSH_MS = 100;
+
+/** Called once when a connection has been closed. */
+export interface ConnectionRegistry {
+  /** Removes the connection from the server and files it under the closed ones. */
+  onClosed(connection: Connection, reason: ClosedState): void;
+}
+
+/** A connection of any kind. */
+export class Connection implements OutboundOwner {
+  readonly out: Outbound;
+  /** CONNECT as received so far. */
+  readonly connect = new ConnectOptions();
+  account: Account | null = null;
+  permissions: ConnectionPermissions | null = null;
+  subscriptions = new Map<string, Subscription>();
+  closed = false;
+  closeReason: ClosedState | null = null;
+  connectReceived = false;
+  /** Credentials are needed, so CONNECT must come first. */
+  expectConnect = false;
+  firstPongSent = false;
+  handshakeFirst = false;
+  headers = false;
+  echo = true;
+  trace = false;
+  /** -1 is unlimited. */
+  maxPayload = -1;
+  maxSubscriptions = -1;
+  writeDeadlineMs: number;
+  nonce = "";
+  host: string;
+  port: number;
+  inMsgs = 0;
+  inBytes = 0;
+  outMsgs = 0;
+  outBytes = 0;
+  stalls = 0;
+  /** Wall clock, ms since the epoch. */
+  readonly startMs: number;
+  /** Monotonic ms of the last message or change of interest, either direction. */
+  lastActivityMs: number;
+  /** Monotonic ms of the last thing that came from the other side. */
+  lastInboundMs: number;
+  readonly startMonotonicMs: number;
+  /** Round trip in ms; 0 while unknown. */
+  rttMs = 0;
+  rttStartMs = 0;
+  pingsOut = 0;
+  slowConsumer = false;
+  /** Name of the nkey user that authenticated, or empty. */
+  nkeyUser = "";
+  /** Text of an authentication error for events and the closed reason. */
+  authReason: ClosedState = ClosedState.AuthenticationViolation;
+  /** In-process pipe. */
+  inProcess = false;
+  #label: string;
+  #accountLabel = "";
+  #userLabel = "";
+  #pingTimer: TimerHandle | null = null;
+  #authTimer: TimerHandle | null = null;
+
+  constructor(
+    readonly core: Core,
+    readonly kind: ConnectionKind,
+    readonly id: number,
+    public transport: Transport,
+    readonly registry: ConnectionRegistry,
+  ) {
+    const { clock } = core.env;
+    this.out = new Outbound(transport, core.pool, this, clock.monotonicMs);
+    this.host = transport.remote.host;
+    this.port = transport.remote.port;
+    this.startMs = clock.nowMs();
+    this.startMonotonicMs = clock.monotonicMs();
+    this.lastActivityMs = this.startMonotonicMs;
+    this.lastInboundMs = this.startMonotonicMs;
+    this.writeDeadlineMs = core.options.writeDeadlineMs;
+    this.trace = core.env.log.traceEnabled;
+    const address = this.host.includes(":")
+      ? `[${this.host}]:${this.port}`
+      : `${this.host}:${this.port}`;
+    this.#label = `${address} - cid:${id}`;
+  }
+
+  /** The connection as log lines name it. */
+  get label(): string {
+    return this.#label;
+  }
+
+  get kindName(): string {
+    return KIND_NAMES[this.kind];
+  }
+
+  /** Adds what CONNECT said to the label. */
+  describe(): void {
+    const { version, lang, name } = this.connect;
+    let client = version === "" ? "" : `v${version}`;
+    if (lang !== "") client = version === "" ? lang : `${client}:${lang}`;
+    if (name !== "") client = version === "" && lang === "" ? name : `${client}:${name}`;
+    this.#accountLabel = this.account?.name ?? "";
+    this.#userLabel = this.authUserLabel;
+    const identity = this.#accountLabel !== "" && this.#userLabel !== ""
+      ? `${this.#accountLabel}/${this.#userLabel}`
+      : "";
+    if (client !== "") this.#label += ` - ${goQuote(client)}`;
+    if (identity !== "") this.#label += ` - ${goQuote(identity)}`;
+  }
+
+  /** The user as monitoring shows it, or empty. */
+  get rawAuthUser(): string {
+    const { nkey, user, auth_token } = this.connect;
+    if (nkey !== "") return nkey;
+    if (user !== "") return user;
+    return auth_token !== "" ? "[REDACTED]" : "";
+  }
+
+  get authUserLabel(): string {
+    const { nkey, user, auth_token } = this.connect;
+    if (nkey !== "") return `nkey:${nkey}`;
+    if (user !== "") return `user:${user}`;
+    return auth_token !== "" ? "token" : "";
+  }
+
+  get authUserText(): string {
+    const { nkey, user, auth_token } = this.connect;
+    if (nkey !== "") return `Nkey ${goQuote(nkey)}`;
+    if (user !== "") return `User ${goQuote(user)}`;
+    return auth_token !== "" ? 'Token "[REDACTED]"' : 'User "N/A"';
+  }
+
+  error(text: string): void {
+    this.core.env.log.error(`${this.#label} - ${text}`);
+  }
+
+  debug(text: string): void {
+    const { log } = this.core.env;
+    if (log.debugEnabled) log.debug(`${this.#label} - ${text}`);
+  }
+
+  notice(text: string): void {
+    this.core.env.log.notice(`${this.#label} - ${text}`);
+  }
+
+  traceLine(text: string): void {
+    this.core.env.log.trace(`${this.#label} - ${text}`);
+  }
+
+  /** Logs an error at most once a minute for the same text and account. */
+  rateLimitedError(text: string): void {
+    const statement = this.#accountLabel === "" ? text : `${text} - Account:${this.#accountLabel}`;
+    if (!this.core.mayLog(statement)) return;
+    const user = this.#userLabel === "" ? "" : ` - ${this.#userLabel}`;
+    this.core.env.log.error(`${this.#label} - ${statement}${user}`);
+  }
+
+  /** Queues a protocol line given as a byte string. */
+  sendLine(line: string): void {
+    if (this.closed) return;
+    this.out.appendByteString(line);
+    if (!this.out.dirty) this.core.markDirty(this);
+  }
+
+  sendError(text: string): void {
+    if (this.trace) this.traceLine(`->> [-ERR ${text}]`);
+    this.sendLine(`-ERR '${text}'\r\n`);
+  }
+
+  sendOk(): void {
+    if (this.trace) this.traceLine("->> [OK]");
+    this.sendLine("+OK\r\n");
+  }
+
+  sendPing(): void {
+    this.rttStartMs = this.core.env.clock.monotonicMs();
+    this.pingsOut++;
+    if (this.trace) this.traceLine("->> [PING]");
+    this.sendLine("PING\r\n");
+  }
+
+  sendPong(): void {
+    if (this.trace) this.traceLine("->> [PONG]");
+    this.sendLine("PONG\r\n");
+  }
+
+  /** Starts or restarts the ping timer. */
+  setPingTimer(delayMs: number, onTimer: () => void): void {
+    this.clearPingTimer();
+    this.#pingTimer = this.core.env.loop.setTimer(onTimer, delayMs);
+  }
+
+  clearPingTimer(): void {
+    if (this.#pingTimer !== null) this.core.env.loop.clearTimer(this.#pingTimer);
+    this.#pingTimer = null;
+  }
+
+  /** One timer serves the time for authentication and then the expiry of what was granted. */
+  setAuthTimer(delayMs: number, onTimer: () => void): void {
+    this.clearAuthTimer();
+    this.#authTimer = this.core.env.loop.setTimer(onTimer, delayMs);
+  }
+
+  clearAuthTimer(): void {
+    if (this.#authTimer !== null) this.core.env.loop.clearTimer(this.#authTimer);
+    this.#authTimer = null;
+  }
+
+  /** Moves the connection into `account`. Returns false when that account is full. */
+  bindAccount(account: Account): boolean {
+    if (this.account !== account) {
+      this.account?.connections.delete(this);
+      this.account = account;
+      account.connections.add(this);
+      account.totalConnections++;
+    }
+    this.#applyLimits(account);
+    return !(this.kind === "client" && account.connectionsExhausted);
+  }
+
+  #applyLimits(account: Account): void {
+    const { options } = this.core;
+    this.maxPayload = smallerLimit(account.limits.maxPayload, options.maxPayload || -1);
+    this.maxSubscriptions = smallerLimit(account.limits.maxSubscriptions, options.maxSubs || -1);
+  }
+
+  get subscriptionsAtLimit(): boolean {
+    return this.maxSubscriptions >= 0 && this.subscriptions.size >= this.maxSubscriptions;
+  }
+
+  /** Forgets a subscription; matching no longer finds it. */
+  removeSubscription(subscription: Subscription): void {
+    if (subscription.closed) return;
+    subscription.closed = true;
+    if (this.trace) this.traceLine(`<-> [DELSUB ${subscription.sid}]`);
+    this.subscriptions.delete(subscription.sid);
+    this.account?.sublist.remove(subscription);
+  }
+
+  /** Drops all subscriptions. */
+  clearSubscriptions(): void {
+    const all = [...this.subscriptions.values()];
+    for (const subscription of all) subscription.closed = true;
+    this.account?.sublist.removeBatch(all);
+    this.subscriptions.clear();
+  }
+
+  onWritten(): void {
+    if (this.slowConsumer) {
+      this.slowConsumer = false;
+      this.notice("Slow Consumer Recovered");
+    }
+    if (this.out.length === 0) this.core.writeFinished(this);
+  }
+
+  onWriteFailed(error: unknown): void {
+    this.debug(`Error flushing: ${(error as Error).message}`);
+    this.close(ClosedState.WriteError);
+  }
+
+  /** The bytes in flight did not leave in time. */
+  onWriteDeadline(nowMs: number): void {
+    const { stats, options } = this.core;
+    if (this.expectConnect && !this.connectReceived) {
+      this.close(ClosedState.SlowConsumerWriteDeadline);
+      return;
+    }
+    stats.slowConsumers++;
+    stats.slowConsumerClients++;
+    if (this.account !== null) this.account.slowConsumers++;
+    const what = this.slowConsumer ? "State" : "Detected";
+    this.notice(
+      `Slow Consumer ${what}: WriteDeadline of ${options.writeDeadlineMs / 1000}s exceeded with ` +
+        `1 chunks of ${this.out.attemptedBytes} total bytes.`,
+    );
+    if (options.writeTimeout !== "retry" || this.out.writtenBytes === 0) {
+      this.close(ClosedState.SlowConsumerWriteDeadline);
+      return;
+    }
+    this.slowConsumer = true;
+    this.out.writeStartedMs = nowMs;
+    this.out.writtenBytes = 0;
+  }
+
+  /** More is pending than the connection may have. */
+  onMaxPending(): void {
+    const { stats, options } = this.core;
+    stats.slowConsumers++;
+    stats.slowConsumerClients++;
+    if (this.account !== null) this.account.slowConsumers++;
+    this.notice(`Slow Consumer Detected: MaxPending of ${options.maxPending} Exceeded`);
+    this.close(ClosedState.SlowConsumerPendingBytes);
+  }
+
+  /** Ends the connection; what is queued is sent first where the reason allows it. */
+  close(reason: ClosedState): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.closeReason = reason;
+    this.clearPingTimer();
+    this.clearAuthTimer();
+    if (reason === ClosedState.StaleConnection) {
+      this.core.stats.staleConnections++;
+      this.core.stats.staleConnectionClients++;
+    }
+    this.debug(`${this.kindName} connection closed: ${reason}`);
+    this.registry.onClosed(this, reason);
+    this.clearSubscriptions();
+    this.account?.connections.delete(this);
+    switch (reason) {
+      case ClosedState.ReadError:
+      case ClosedState.WriteError:
+      case ClosedState.SlowConsumerPendingBytes:
+      case ClosedState.SlowConsumerWriteDeadline:
+      case ClosedState.TLSHandshakeError:
+        this.#release();
+        return;
+    }
+    if (this.out.pendingBytes === 0) this.#release();
+    else this.#flushThenRelease();
+  }
+
+  #flushThenRelease(): void {
+    const { loop } = this.core.env;
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      loop.clearTimer(timer);
+      this.#release();
+    };
+    const timer = loop.setTimer(release, LAST_FLUSH_MS);
+    this.out.flush();
+    void this.out.drained().then(release);
+  }
+
+  #release(): void {
+    this.out.close();
+    this.core.writeFinished(this);
+    this.transport.close();
+  }
+}
+
+/** The stricter of two limits where -1 is none. */
+function smallerLimit(a: number, b: number): number {
+  if (a < 0) return b;
+  if (b < 0) return a;
+  return Math.min(a, b);
+}

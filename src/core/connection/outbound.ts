@@ -1,0 +1,180 @@
+/**
+ * Bytes on their way to one connection.
+ *
+ * Delivery appends to a slab; at the end of the turn the slab is handed to the transport while a
+ * second one fills. Slabs come from a pool shared by the server's connections, so that an idle
+ * connection holds none.
+ *
+ * ```text
+ * deliver ─append─▶ [ slab ] ──flush──▶ [ in flight ] ──▶ transport.write
+ * ```
+ *
+ * @module
+ */
+import type { Transport } from "../../platform/mod.ts";
+
+const SMALL_SLAB_BYTES = 1024;
+const LARGE_SLAB_BYTES = 64 * 1024;
+const POOLED_SLABS_MAX = 64;
+const NO_SLAB = new Uint8Array(0);
+
+/** Slabs of a server that nobody uses at the moment. */
+export class SlabPool {
+  readonly #small: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+
+  /** A slab of at least `sizeBytes`. */
+  take(sizeBytes: number): Uint8Array {
+    if (sizeBytes <= SMALL_SLAB_BYTES) {
+      return this.#small.pop() ?? new Uint8Array(SMALL_SLAB_BYTES);
+    }
+    if (sizeBytes <= LARGE_SLAB_BYTES) {
+      return this.#large.pop() ?? new Uint8Array(LARGE_SLAB_BYTES);
+    }
+    let capacity = LARGE_SLAB_BYTES * 2;
+    while (capacity < sizeBytes) capacity *= 2;
+    return new Uint8Array(capacity);
+  }
+
+  /** Gives a slab back; nobody may use it any more. */
+  give(slab: Uint8Array): void {
+    if (slab.length === SMALL_SLAB_BYTES) {
+      if (this.#small.length < POOLED_SLABS_MAX) this.#small.push(slab);
+    } else if (slab.length === LARGE_SLAB_BYTES) {
+      if (this.#large.length < POOLED_SLABS_MAX) this.#large.push(slab);
+    }
+  }
+}
+
+/** What an {@linkcode Outbound} tells its connection. */
+export interface OutboundOwner {
+  /** The transport refused the bytes. */
+  onWriteFailed(error: unknown): void;
+  /** Some bytes left; `pendingBytes` went down. */
+  onWritten(): void;
+}
+
+/** The outbound side of a connection. */
+export class Outbound {
+  /** The slab being filled; valid bytes are `[0, length)`. */
+  slab: Uint8Array = NO_SLAB;
+  length = 0;
+  /** On the list of connections that are flushed at the end of the turn. */
+  dirty = false;
+  /** When the bytes in flight were handed over, in ms of the monotonic clock; 0 when none are. */
+  writeStartedMs = 0;
+  /** Bytes that left since `writeStartedMs`. */
+  writtenBytes = 0;
+  /** Bytes of the current flush. */
+  attemptedBytes = 0;
+  #inFlight: Uint8Array | null = null;
+  #inFlightBytes = 0;
+  #lastFlushBytes = 0;
+  #closed = false;
+  #idleWaiters: (() => void)[] | null = null;
+
+  constructor(
+    readonly transport: Transport,
+    readonly pool: SlabPool,
+    readonly owner: OutboundOwner,
+    /** Monotonic milliseconds. */
+    readonly nowMs: () => number,
+  ) {}
+
+  /** Bytes that have not left yet. */
+  get pendingBytes(): number {
+    return this.length + this.#inFlightBytes;
+  }
+
+  /** Makes room for `sizeBytes` more in `slab`. */
+  reserve(sizeBytes: number): void {
+    const needed = this.length + sizeBytes;
+    if (needed <= this.slab.length) return;
+    const larger = this.pool.take(
+      this.length === 0 ? Math.max(needed, this.#lastFlushBytes) : needed,
+    );
+    if (this.length > 0) larger.set(this.slab.subarray(0, this.length));
+    if (this.slab.length > 0) this.pool.give(this.slab);
+    this.slab = larger;
+  }
+
+  /** Appends a copy of `bytes`. */
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.slab.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** Appends a byte string. */
+  appendByteString(text: string): void {
+    this.reserve(text.length);
+    const slab = this.slab;
+    let at = this.length;
+    for (let i = 0; i < text.length; i++) slab[at++] = text.charCodeAt(i);
+    this.length = at;
+  }
+
+  /** Starts writing what is there unless a write is under way, which then goes on by itself. */
+  flush(): void {
+    if (this.#inFlight !== null || this.length === 0 || this.#closed) return;
+    void this.#writeAll();
+  }
+
+  /** Resolves when nothing is pending, or the connection was closed. */
+  drained(): Promise<void> {
+    if (this.pendingBytes === 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#idleWaiters ??= []).push(resolve);
+    });
+  }
+
+  /** Drops everything; writes under way fail silently. */
+  close(): void {
+    this.#closed = true;
+    this.length = 0;
+    if (this.slab.length > 0) this.pool.give(this.slab);
+    this.slab = NO_SLAB;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#idleWaiters;
+    if (waiters === null) return;
+    this.#idleWaiters = null;
+    for (const waiter of waiters) waiter();
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.length > 0 && !this.#closed) {
+        const slab = this.slab;
+        const end = this.length;
+        this.slab = NO_SLAB;
+        this.length = 0;
+        this.#inFlight = slab;
+        this.#inFlightBytes = end;
+        this.#lastFlushBytes = end;
+        this.writeStartedMs = this.nowMs();
+        this.writtenBytes = 0;
+        this.attemptedBytes = end;
+        let at = 0;
+        while (at < end) {
+          const written = await this.transport.write(slab.subarray(at, end));
+          at += written;
+          this.writtenBytes = at;
+          this.#inFlightBytes = end - at;
+          if (this.#closed) return;
+        }
+        this.pool.give(slab);
+        this.owner.onWritten();
+      }
+    } catch (error) {
+      if (!this.#closed) this.owner.onWriteFailed(error);
+    } finally {
+      this.#inFlight = null;
+      this.#inFlightBytes = 0;
+      this.writeStartedMs = 0;
+      if (this.pendingBytes === 0) this.#wake();
+    }
+  }
+}

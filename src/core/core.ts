@@ -1,0 +1,148 @@
+/**
+ * What the connections of one server share: accounts, totals, and the end of the turn.
+ *
+ * @module
+ */
+import type { Options } from "../config/mod.ts";
+import type { Clock, Logger, Loop, Random, TimerHandle } from "../platform/mod.ts";
+import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
+import type { Connection } from "./connection/connection.ts";
+import { SlabPool } from "./connection/outbound.ts";
+
+/** The outside world of a core. */
+export interface CoreEnvironment {
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Totals of a server. */
+export class CoreStats {
+  inMsgs = 0;
+  inBytes = 0;
+  outMsgs = 0;
+  outBytes = 0;
+  inClientMsgs = 0;
+  inClientBytes = 0;
+  outClientMsgs = 0;
+  outClientBytes = 0;
+  slowConsumers = 0;
+  slowConsumerClients = 0;
+  staleConnections = 0;
+  staleConnectionClients = 0;
+  stalls = 0;
+}
+
+const RATE_LIMITED_TEXTS_MAX = 10_000;
+const RATE_LIMIT_MS = 60_000;
+
+/** The message core of one server. */
+export class Core {
+  readonly stats = new CoreStats();
+  readonly pool = new SlabPool();
+  readonly accounts = new Map<string, Account>();
+  readonly globalAccount: Account;
+  /** Null with `no_system_account`. */
+  systemAccount: Account | null = null;
+  /** Monotonic milliseconds of this turn; read again at each read batch. */
+  turnMs: number;
+  /** A receiver with so much pending that whoever writes to it should pause for a moment. */
+  crowded: Connection | null = null;
+  #dirty: Connection[] = [];
+  #spare: Connection[] = [];
+  #flushScheduled = false;
+  readonly #writing = new Set<Connection>();
+  #sweep: TimerHandle | null = null;
+  readonly #flushDirty = (): void => this.flushDirty();
+  readonly #rateLimited = new Map<string, number>();
+
+  constructor(readonly options: Options, readonly env: CoreEnvironment) {
+    this.turnMs = env.clock.monotonicMs();
+    this.globalAccount = this.addAccount(GLOBAL_ACCOUNT);
+  }
+
+  /** Finds or makes an account. */
+  addAccount(name: string): Account {
+    let account = this.accounts.get(name);
+    if (account === undefined) {
+      account = new Account(name, !this.options.noSublistCache);
+      account.updatedMs = this.env.clock.nowMs();
+      this.accounts.set(name, account);
+    }
+    return account;
+  }
+
+  /** Makes the account of the server's own traffic. */
+  setSystemAccount(name: string = SYSTEM_ACCOUNT): void {
+    this.systemAccount = this.addAccount(name);
+  }
+
+  /** Puts a connection on the list that is flushed at the end of the turn. */
+  markDirty(connection: Connection): void {
+    connection.out.dirty = true;
+    this.#dirty.push(connection);
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      this.env.loop.endOfTurn(this.#flushDirty);
+    }
+  }
+
+  /** Writes each dirty connection's slab. */
+  flushDirty(): void {
+    this.#flushScheduled = false;
+    const dirty = this.#dirty;
+    this.#dirty = this.#spare;
+    for (let i = 0; i < dirty.length; i++) {
+      const connection = dirty[i]!;
+      connection.out.dirty = false;
+      connection.lastActivityMs = this.turnMs;
+      connection.out.flush();
+      if (connection.out.writeStartedMs !== 0) this.#watch(connection);
+    }
+    dirty.length = 0;
+    this.#spare = dirty;
+  }
+
+  /** The connection has nothing in flight any more. */
+  writeFinished(connection: Connection): void {
+    this.#writing.delete(connection);
+  }
+
+  #watch(connection: Connection): void {
+    this.#writing.add(connection);
+    if (this.#sweep !== null) return;
+    const intervalMs = Math.min(250, Math.max(5, this.options.writeDeadlineMs / 4));
+    this.#sweep = this.env.loop.setTimer(() => this.#sweepWrites(), intervalMs);
+  }
+
+  #sweepWrites(): void {
+    this.#sweep = null;
+    const nowMs = this.env.clock.monotonicMs();
+    for (const connection of this.#writing) {
+      const startedMs = connection.out.writeStartedMs;
+      if (startedMs === 0 || connection.closed) this.#writing.delete(connection);
+      else if (nowMs - startedMs >= connection.writeDeadlineMs) {
+        connection.onWriteDeadline(nowMs);
+      }
+    }
+    const first = this.#writing.values().next().value;
+    if (first !== undefined) this.#watch(first);
+  }
+
+  /** True the first time in a minute that `text` is to be logged. */
+  mayLog(text: string): boolean {
+    const nowMs = this.env.clock.monotonicMs();
+    const lastMs = this.#rateLimited.get(text);
+    if (lastMs !== undefined && nowMs - lastMs < RATE_LIMIT_MS) return false;
+    if (this.#rateLimited.size >= RATE_LIMITED_TEXTS_MAX) this.#rateLimited.clear();
+    this.#rateLimited.set(text, nowMs);
+    return true;
+  }
+
+  /** Stops timers. */
+  stop(): void {
+    if (this.#sweep !== null) this.env.loop.clearTimer(this.#sweep);
+    this.#sweep = null;
+  }
+}

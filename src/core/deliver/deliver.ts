@@ -1,0 +1,353 @@
+/**
+ * From a published message to the slabs of those who want it. The hottest code of the server:
+ * no strings, closures, promises or objects per message on the common path.
+ *
+ * Reference: processInboundClientMsg, processMsgResults and deliverMsg in server/client.go.
+ *
+ * @module
+ */
+import { bytesOfByteString, byteStringOf, textOfByteString } from "../../base/text/byte_string.ts";
+import { goQuote } from "../../base/text/go_format.ts";
+import type { InboundMessage } from "../../protocol/mod.ts";
+import type { SublistResult } from "../../sublist/mod.ts";
+import type { Account } from "../account/account.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Subscription } from "../connection/subscription.ts";
+import type { Core } from "../core.ts";
+
+const CR = 13;
+const LF = 10;
+const BLANK = 32;
+const DOLLAR = 36;
+const UNDERSCORE = 95;
+
+/** Below this many bytes a loop copies faster than `set(subarray)`. */
+const LOOP_COPY_BYTES_MAX = 40;
+
+const GATEWAY_REPLY_PREFIX = "$GNR.";
+const RAFT_PREFIX = "$NRG.";
+const SERVICE_REPLY_PREFIX = "_R_.";
+const ACK_PREFIX = "$JS.ACK.";
+
+/** Pending bytes of a receiver at which those who write to it pause for a moment. */
+const CROWDED_BYTES = 1024 * 1024;
+
+/** Messages of a slow consumer pass when less than this share of `max_pending` is pending. */
+const STALL_SHARE = 0.75;
+
+function hasPrefix(buffer: Uint8Array, start: number, end: number, prefix: string): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) {
+    if (buffer[start + i] !== prefix.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** Replies that only the server itself may use. */
+function isReservedReply(buffer: Uint8Array, start: number, end: number): boolean {
+  const first = buffer[start];
+  if (first === UNDERSCORE) return hasPrefix(buffer, start, end, SERVICE_REPLY_PREFIX);
+  if (first !== DOLLAR) return false;
+  return hasPrefix(buffer, start, end, ACK_PREFIX) ||
+    hasPrefix(buffer, start, end, GATEWAY_REPLY_PREFIX);
+}
+
+function refusePublish(from: Connection, m: InboundMessage): void {
+  const subject = textOfByteString(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
+  from.sendError(`Permissions Violation for Publish to ${goQuote(subject)}`);
+  from.error(`Publish Violation - Subject ${goQuote(subject)}`);
+}
+
+function refuseReply(from: Connection, m: InboundMessage): void {
+  const reply = textOfByteString(byteStringOf(m.args, m.replyStart, m.replyEnd));
+  from.sendError(`Permissions Violation for Publish with Reply of ${goQuote(reply)}`);
+  from.error(`Publish Violation - Reply ${goQuote(reply)}`);
+}
+
+/** Handles a message published by a client: checks it and hands it to all who match. */
+export function publishFromClient(core: Core, from: Connection, m: InboundMessage): void {
+  const account = from.account;
+  if (account === null || from.closed) return;
+  const size = m.payloadEnd - m.payloadStart - 2;
+  from.inMsgs++;
+  from.inBytes += size;
+  account.inMsgs++;
+  account.inBytes += size;
+  const stats = core.stats;
+  stats.inMsgs++;
+  stats.inBytes += size;
+  stats.inClientMsgs++;
+  stats.inClientBytes += size;
+  if (m.args[m.subjectStart] === DOLLAR) {
+    if (
+      hasPrefix(m.args, m.subjectStart, m.subjectEnd, GATEWAY_REPLY_PREFIX) ||
+      (account !== core.systemAccount &&
+        hasPrefix(m.args, m.subjectStart, m.subjectEnd, RAFT_PREFIX))
+    ) return refusePublish(from, m);
+  }
+  const permissions = from.permissions;
+  if (permissions !== null && permissions.limitsPublish) {
+    const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+    if (!permissions.canPublish(subject, core.turnMs)) return refusePublish(from, m);
+  }
+  if (m.replyStart >= 0 && isReservedReply(m.args, m.replyStart, m.replyEnd)) {
+    return refuseReply(from, m);
+  }
+  if (from.connect.verbose) from.sendOk();
+  if (account.mapper !== null) mapSubject(account, from, m);
+  const found = account.sublist.matchBytes(m.args, m.subjectStart, m.subjectEnd);
+  const delivered = deliverToMatches(core, from, account, found, m);
+  if (!delivered && m.replyStart >= 0 && from.connect.no_responders) noResponders(from, m);
+}
+
+function mapSubject(account: Account, from: Connection, m: InboundMessage): void {
+  const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+  const mapped = account.mapper!.map(subject);
+  if (mapped === null || mapped === subject) return;
+  if (from.trace) from.traceLine(`<<- [MAPPING ${subject} -> ${mapped}]`);
+  // The new subject goes in front of a copy of the arguments behind the old one.
+  const shift = mapped.length - (m.subjectEnd - m.subjectStart);
+  const args = new Uint8Array(m.sizeEnd - m.subjectStart + shift);
+  args.set(bytesOfByteString(mapped));
+  args.set(m.args.subarray(m.subjectEnd, m.sizeEnd), mapped.length);
+  const move = shift - m.subjectStart;
+  m.args = args;
+  m.subjectStart = 0;
+  m.subjectEnd = mapped.length;
+  if (m.replyStart >= 0) {
+    m.replyStart += move;
+    m.replyEnd += move;
+  }
+  m.headerSizeStart += move;
+  m.headerSizeEnd += move;
+  m.sizeStart += move;
+  m.sizeEnd += move;
+  m.contiguous = false;
+}
+
+function noResponders(from: Connection, m: InboundMessage): void {
+  const reply = byteStringOf(m.args, m.replyStart, m.replyEnd);
+  const found = from.account!.match(reply);
+  for (const subscription of found.psubs) {
+    if (subscription.connection !== from) continue;
+    const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+    const headerBytes = 32 + subject.length;
+    from.sendLine(
+      `HMSG ${reply} ${subscription.sid} ${headerBytes} ${headerBytes}\r\n` +
+        `NATS/1.0 503\r\nNats-Subject: ${subject}\r\n\r\n\r\n`,
+    );
+    return;
+  }
+}
+
+/**
+ * Delivers to all plain subscriptions and to one of each queue group. Returns whether anybody
+ * got the message. `from` is null for messages of the server itself.
+ */
+export function deliverToMatches(
+  core: Core,
+  from: Connection | null,
+  account: Account,
+  found: SublistResult<Subscription>,
+  m: InboundMessage,
+): boolean {
+  const { psubs, qsubs } = found;
+  let delivered = false;
+  for (let i = 0; i < psubs.length; i++) {
+    if (deliverOne(core, from, account, psubs[i]!, m)) delivered = true;
+  }
+  for (let i = 0; i < qsubs.length; i++) {
+    const group = qsubs[i]!;
+    const count = group.length;
+    let at = count > 1 ? core.env.random.below(count) : 0;
+    for (let tried = 0; tried < count; tried++) {
+      if (deliverOne(core, from, account, group[at]!, m)) {
+        delivered = true;
+        break;
+      }
+      if (++at === count) at = 0;
+    }
+  }
+  return delivered;
+}
+
+function deliverOne(
+  core: Core,
+  from: Connection | null,
+  account: Account,
+  subscription: Subscription,
+  m: InboundMessage,
+): boolean {
+  const to = subscription.connection;
+  if (to === null) return deliverInternal(account, subscription, m);
+  if ((to === from && !to.echo) || subscription.closed || to.closed) return false;
+  const permissions = to.permissions;
+  if (permissions !== null && permissions.checksDeliveries) {
+    const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+    if (permissions.deliveryDenied(subject, subscription.queue)) return false;
+  }
+  const out = to.out;
+  const { maxPending, noFastProducerStall } = core.options;
+  if (from !== null && out.length > 1024 && out.pendingBytes > maxPending * STALL_SHARE) {
+    if (noFastProducerStall) return false;
+  }
+  const sequence = ++subscription.delivered;
+  const max = subscription.max;
+  if (max > 0 && sequence >= max) {
+    to.debug(`Auto-unsubscribe limit of ${max} reached for sid '${subscription.sid}'`);
+    to.removeSubscription(subscription);
+    if (sequence > max) return false;
+  }
+  const size = writeMessage(to, subscription, m);
+  to.outMsgs++;
+  to.outBytes += size;
+  account.outMsgs++;
+  account.outBytes += size;
+  const stats = core.stats;
+  stats.outMsgs++;
+  stats.outBytes += size;
+  stats.outClientMsgs++;
+  stats.outClientBytes += size;
+  if (permissions !== null && permissions.response !== null && m.replyStart >= 0) {
+    permissions.trackReply(byteStringOf(m.args, m.replyStart, m.replyEnd), core.turnMs);
+  }
+  if (to.trace) traceDelivery(core, to, subscription, m);
+  if (!out.dirty) core.markDirty(to);
+  if (out.length > CROWDED_BYTES) {
+    core.crowded = to;
+    if (out.pendingBytes > maxPending) to.onMaxPending();
+  } else if (maxPending < CROWDED_BYTES && out.pendingBytes > maxPending) to.onMaxPending();
+  return true;
+}
+
+function deliverInternal(
+  account: Account,
+  subscription: Subscription,
+  m: InboundMessage,
+): boolean {
+  if (subscription.closed) return false;
+  subscription.delivered++;
+  subscription.handler!(
+    subscription,
+    account,
+    byteStringOf(m.args, m.subjectStart, m.subjectEnd),
+    m.replyStart < 0 ? "" : byteStringOf(m.args, m.replyStart, m.replyEnd),
+    m.payload.subarray(m.payloadStart, m.payloadEnd - 2),
+    Math.max(0, m.headerBytes),
+  );
+  return true;
+}
+
+/**
+ * Appends MSG or HMSG to the receiver's slab. Returns the size that counts: headers (where the
+ * receiver takes them) and body.
+ */
+function writeMessage(to: Connection, subscription: Subscription, m: InboundMessage): number {
+  const out = to.out;
+  const args = m.args;
+  const subjectStart = m.subjectStart;
+  const subjectEnd = m.subjectEnd;
+  const sid = subscription.sid;
+  const withHeaders = m.headerBytes >= 0 && to.headers;
+  const stripHeaders = m.headerBytes > 0 && !to.headers;
+  const payloadStart = stripHeaders ? m.payloadStart + m.headerBytes : m.payloadStart;
+  const payloadBytes = m.payloadEnd - payloadStart;
+  out.reserve(
+    subjectEnd - subjectStart + sid.length + payloadBytes + (m.sizeEnd - subjectEnd) + 48,
+  );
+  const slab = out.slab;
+  let p = out.length;
+  if (withHeaders && m.headerBytes > 0) slab[p++] = 72;
+  slab[p] = 77;
+  slab[p + 1] = 83;
+  slab[p + 2] = 71;
+  slab[p + 3] = BLANK;
+  p += 4;
+  for (let i = subjectStart; i < subjectEnd; i++) slab[p++] = args[i]!;
+  slab[p++] = BLANK;
+  for (let i = 0; i < sid.length; i++) slab[p++] = sid.charCodeAt(i);
+  slab[p++] = BLANK;
+  if (m.replyStart >= 0) {
+    for (let i = m.replyStart; i < m.replyEnd; i++) slab[p++] = args[i]!;
+    slab[p++] = BLANK;
+  }
+  if (m.contiguous && (m.headerBytes < 0 || (withHeaders && m.headerBytes > 0))) {
+    const tailStart = m.headerBytes < 0 ? m.sizeStart : m.headerSizeStart;
+    out.length = copyBytes(m.payload, tailStart, m.payloadEnd, slab, p);
+    return m.sizeBytes;
+  }
+  if (stripHeaders || m.headerBytes === 0) p = writeDigits(slab, p, payloadBytes - 2);
+  else {
+    if (withHeaders) {
+      for (let i = m.headerSizeStart; i < m.headerSizeEnd; i++) slab[p++] = args[i]!;
+      slab[p++] = BLANK;
+    }
+    for (let i = m.sizeStart; i < m.sizeEnd; i++) slab[p++] = args[i]!;
+  }
+  slab[p++] = CR;
+  slab[p++] = LF;
+  out.length = copyBytes(m.payload, payloadStart, m.payloadEnd, slab, p);
+  return payloadBytes - 2;
+}
+
+function copyBytes(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  to: Uint8Array,
+  at: number,
+): number {
+  if (end - start <= LOOP_COPY_BYTES_MAX) {
+    for (let i = start; i < end; i++) to[at++] = from[i]!;
+    return at;
+  }
+  to.set(from.subarray(start, end), at);
+  return at + end - start;
+}
+
+function writeDigits(slab: Uint8Array, at: number, value: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  for (let i = at + digits - 1; i >= at; i--) {
+    slab[i] = 48 + (value % 10);
+    value = Math.floor(value / 10);
+  }
+  return at + digits;
+}
+
+function traceDelivery(
+  core: Core,
+  to: Connection,
+  subscription: Subscription,
+  m: InboundMessage,
+): void {
+  const headers = m.headerBytes > 0 && to.headers;
+  const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+  const reply = m.replyStart < 0 ? "" : `${byteStringOf(m.args, m.replyStart, m.replyEnd)} `;
+  const sizes = headers ? `${m.headerBytes} ${m.sizeBytes}` : `${m.sizeBytes}`;
+  to.traceLine(`->> [${headers ? "HMSG" : "MSG"} ${subject} ${subscription.sid} ${reply}${sizes}]`);
+  tracePayload(core, to, m, "->>");
+}
+
+/** Traces a message's body as far as the options allow. */
+export function tracePayload(
+  core: Core,
+  connection: Connection,
+  m: InboundMessage,
+  arrow: "<<-" | "->>",
+): void {
+  const { maxTracedMsgLen, traceHeaders } = core.options;
+  const end = traceHeaders && m.headerBytes > 0
+    ? m.payloadStart + m.headerBytes - 4
+    : m.payloadEnd - 2;
+  if ((traceHeaders && m.headerBytes <= 0) || end <= m.payloadStart) return;
+  const length = end - m.payloadStart;
+  const shown = maxTracedMsgLen > 0 && length > maxTracedMsgLen ? maxTracedMsgLen : length;
+  const bytes = m.payload.subarray(m.payloadStart, m.payloadStart + shown);
+  const text = goQuote(new TextDecoder().decode(bytes));
+  connection.traceLine(
+    shown < length
+      ? `${arrow} MSG_PAYLOAD: ["${text.slice(1, -1)}..."]`
+      : `${arrow} MSG_PAYLOAD: [${text}]`,
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * A published message on its way through the core, as places in buffers.
+ *
+ * @module
+ */
+
+/** No buffer at all. */
+export const NO_BYTES = new Uint8Array(0);
+
+/**
+ * One message being published. The object is reused for the next one, and its buffers are
+ * borrowed from the connection's read buffer: whoever keeps a part copies it.
+ *
+ * ```text
+ * args:     … subject … [reply] … [header size] … total size …
+ * payload:  [headers] body CR LF
+ * ```
+ */
+export class InboundMessage {
+  /** Holds subject, reply and sizes. */
+  args: Uint8Array = NO_BYTES;
+  subjectStart = 0;
+  subjectEnd = 0;
+  /** -1 without a reply. */
+  replyStart = -1;
+  replyEnd = -1;
+  /** Where the digits of the total size stand. */
+  sizeStart = 0;
+  sizeEnd = 0;
+  /** Where the digits of the header size stand; meaningless without headers. */
+  headerSizeStart = 0;
+  headerSizeEnd = 0;
+  /** Bytes of headers; -1 for PUB. */
+  headerBytes = -1;
+  /** Bytes of headers and body. */
+  sizeBytes = 0;
+  /** Holds headers, body and the closing CR LF. */
+  payload: Uint8Array = NO_BYTES;
+  payloadStart = 0;
+  /** After the CR LF. */
+  payloadEnd = 0;
+  /**
+   * True while everything from `sizeStart` (or the header size) to `payloadEnd` is contiguous in
+   * `payload`, exactly as it goes out again: then delivery copies it in one piece.
+   */
+  contiguous = false;
+
+  /** Forgets the buffers, so that they can be collected. */
+  clear(): void {
+    this.args = NO_BYTES;
+    this.payload = NO_BYTES;
+    this.replyStart = -1;
+    this.headerBytes = -1;
+    this.sizeBytes = 0;
+    this.contiguous = false;
+  }
+}
