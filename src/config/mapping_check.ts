@@ -126,6 +126,12 @@ function checkArguments(kind: FunctionKind, text: string, token: string): number
   }
 }
 
+/** Tokens of a subject; arguments of functions may have blanks, so they are not looked for. */
+function wellFormed(tokens: readonly string[]): boolean {
+  const full = tokens.indexOf(">");
+  return !tokens.includes("") && (full < 0 || full === tokens.length - 1);
+}
+
 /**
  * Checks that a transform from `source` to `destination` can be made.
  *
@@ -136,11 +142,10 @@ export function checkTransform(source: string, destination: string, strict: bool
   if (destination === "") return;
   const from = (source === "" ? ">" : source).split(".");
   const to = destination.split(".");
-  const valid = isValidSubject(byteStringOfText(source === "" ? ">" : source)) &&
-    isValidSubject(byteStringOfText(destination));
-  if (!valid || to.includes("*") || from.includes(">") !== to.includes(">")) {
-    throw new MappingError("invalid subject");
-  }
+  if (
+    !wellFormed(from) || !wellFormed(to) || to.includes("*") ||
+    from.includes(">") !== to.includes(">")
+  ) throw new MappingError("invalid subject");
   const count = from.filter((token) => token === "*").length;
   if (count === 0 && !from.includes(">")) {
     for (const token of to) {

@@ -170,7 +170,7 @@ const accountFields = fieldTable<AccountBlock>({
   "jetstream": ({ account }, field) => readAccountJetStream(account, field),
   "users": (block, field) => {
     block.usersToken = field.token;
-    const read = readUsers(field.process, field.token);
+    const read = readUsers(field.process, field.token, null);
     block.users = read?.users ?? [];
     block.nkeys = read?.nkeys ?? [];
   },
@@ -396,11 +396,12 @@ const traceFields = fieldTable<AccountOptions>({
 });
 
 function readAccountJetStream(account: AccountOptions, field: Field): void {
-  const { value, token } = field;
+  const { value } = field;
+  // The reference does not say where the field itself is wrong.
   if (typeof value === "boolean") {
     if (value) account.jetStream = unlimitedJetStream();
   } else if (typeof value === "string") {
-    account.jetStream = enabledOrDisabled(token, value) ? unlimitedJetStream() : null;
+    account.jetStream = enabledOrDisabled(null, value) ? unlimitedJetStream() : null;
   } else if (value instanceof Map) {
     const block = { account, limits: unlimitedJetStream() };
     readFields(field.process, field.frame, value, block, accountJetStreamFields, {
@@ -408,7 +409,8 @@ function readAccountJetStream(account: AccountOptions, field: Field): void {
     });
     account.jetStream = block.limits;
   } else {
-    throw field.error(
+    throw new ConfigError(
+      null,
       `Expected map, bool or string to define JetStream, got ${typeName(value)}`,
     );
   }

@@ -148,11 +148,12 @@ interface UserEntry {
 export function readUsers(
   process: Processing,
   token: ConfigToken,
+  place: ConfigToken | null = token,
 ): { users: User[]; nkeys: NkeyUser[] } | null {
   return process.guard<{ users: User[]; nkeys: NkeyUser[] } | null>(null, (frame) => {
     const users: User[] = [];
     const nkeys: NkeyUser[] = [];
-    for (const [entryToken, map] of entries(process, frame, token, "users")) {
+    for (const [entryToken, map] of entries(process, frame, token, "users", place)) {
       const entry: UserEntry = {
         user: emptyUser(),
         nkey: emptyNkeyUser(),
@@ -183,17 +184,22 @@ export function readUsers(
   });
 }
 
-/** The maps of an array of users; what is not a map is reported. */
+/**
+ * The maps of an array of users; what is not a map is reported.
+ *
+ * @param place where it is reported that this is no array: some blocks of the reference do not say
+ */
 export function* entries(
   process: Processing,
   frame: Frame,
   token: ConfigToken,
   name: string,
+  place: ConfigToken | null = token,
 ): Generator<[ConfigToken, ConfigMap]> {
   frame.last = token;
   if (!Array.isArray(token.value)) {
     throw new ConfigError(
-      token,
+      place,
       `Expected ${name} field to be an array, got ${showValue(token.value)}`,
     );
   }
@@ -317,14 +323,19 @@ const calloutFields = fieldTable<AuthCalloutOptions>({
 /**
  * Reads permissions. Null when a value had the wrong type; that has been reported.
  *
+ * @param place where it is reported that this is no map
  * @throws {ConfigError}
  */
-export function readPermissions(process: Processing, token: ConfigToken): Permissions | null {
+export function readPermissions(
+  process: Processing,
+  token: ConfigToken,
+  place: ConfigToken | null = token,
+): Permissions | null {
   return process.guard<Permissions | null>(null, (frame) => {
     frame.last = token;
     if (!(token.value instanceof Map)) {
       throw new ConfigError(
-        token,
+        place,
         `Expected permissions to be a map/struct, got ${showValue(token.value)}`,
       );
     }
@@ -409,7 +420,7 @@ function readSubjects(
   allowQueue: boolean,
 ): SubjectPermission | null {
   if (!(token.value instanceof Map)) {
-    return { allow: readPermissionSubjects(process, token, allowQueue), deny: null };
+    return { allow: readPermissionSubjects(token, allowQueue, null), deny: null };
   }
   if (token.value.size === 0) return null;
   const permission: SubjectPermission = { allow: null, deny: null };
@@ -417,7 +428,7 @@ function readSubjects(
     const side = key.toLowerCase();
     if (side === "allow" || side === "deny") {
       process.collect(() => {
-        permission[side] = readPermissionSubjects(process, value, allowQueue);
+        permission[side] = readPermissionSubjects(value, allowQueue);
       });
     } else if (!value.usedVariable) {
       process.report(
@@ -433,25 +444,26 @@ function readSubjects(
 /**
  * Reads a subject or an array of subjects.
  *
+ * @param place where errors are reported; in the old style of permissions the reference says nothing
  * @throws {ConfigError}
  */
 export function readPermissionSubjects(
-  _process: Processing,
   token: ConfigToken,
   allowQueue: boolean,
+  place: ConfigToken | null = token,
 ): string[] {
-  const subjects = subjectList(token);
+  const subjects = subjectList(token, place);
   const wrong = checkPermissionSubjects(subjects, allowQueue);
-  if (wrong !== null) throw new ConfigError(token, wrong);
+  if (wrong !== null) throw new ConfigError(place, wrong);
   return subjects;
 }
 
-function subjectList(token: ConfigToken): string[] {
+function subjectList(token: ConfigToken, place: ConfigToken | null): string[] {
   const value: ConfigValue = token.value;
   if (typeof value === "string") return [value];
   if (!Array.isArray(value)) {
     throw new ConfigError(
-      token,
+      place,
       "Expected subject permissions to be a subject, or array of subjects, got " +
         typeName(value),
     );

@@ -140,7 +140,7 @@ const clusterFields = fieldTable<Options>({
   "connect_retries": ({ cluster }, field) => void (cluster.connectRetries = field.int()),
   "connect_backoff": ({ cluster }, field) => void (cluster.connectBackoff = field.bool()),
   "permissions": ({ cluster }, field) => {
-    const permissions = readPermissions(field.process, field.token);
+    const permissions = readPermissions(field.process, field.token, null);
     if (permissions === null) return;
     if (permissions.response !== null) {
       throw field.error("Cluster permissions do not support dynamic responses");
@@ -236,7 +236,7 @@ function readRemoteGateways(process: Processing, token: ConfigToken): RemoteGate
     frame.last = token;
     if (!Array.isArray(token.value)) {
       throw new ConfigError(
-        token,
+        null, // the reference does not say where
         `Expected gateways field to be an array, got ${typeName(token.value)}`,
       );
     }

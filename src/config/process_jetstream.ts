@@ -47,7 +47,7 @@ export function readJetStream(process: Processing, token: ConfigToken): void {
 }
 
 /** Reads `enabled` or `disabled`. */
-export function enabledOrDisabled(token: ConfigToken, text: string): boolean {
+export function enabledOrDisabled(token: ConfigToken | null, text: string): boolean {
   switch (text.toLowerCase()) {
     case "enabled":
     case "enable":

@@ -290,10 +290,10 @@ const remoteFields = fieldTable<RemoteBlock>({
   },
   "hub": ({ remote }, field) => void (remote.hub = field.bool()),
   "deny_imports|deny_import": ({ remote }, field) => {
-    remote.denyImports = readPermissionSubjects(field.process, field.token, false);
+    remote.denyImports = readPermissionSubjects(field.token, false);
   },
   "deny_exports|deny_export": ({ remote }, field) => {
-    remote.denyExports = readPermissionSubjects(field.process, field.token, false);
+    remote.denyExports = readPermissionSubjects(field.token, false);
   },
   "ws_compress|ws_compression|websocket_compress|websocket_compression": (
     { remote },
@@ -315,7 +315,8 @@ const remoteFields = fieldTable<RemoteBlock>({
       const inner = new Field(field.process, field.frame, name, delay);
       remote.jetStreamClusterMigrateDelayMs = inner.duration(name);
     } else {
-      throw field.error(
+      throw new ConfigError(
+        null, // the reference does not say where
         "Expected boolean or map for jetstream_cluster_migrate, got " + typeName(field.value),
       );
     }

@@ -50,7 +50,7 @@ export function readOcsp(options: Options, field: Field): void {
   options.ocspConfig = ocsp;
 }
 
-/** Reads `ocsp_cache`: a switch or a block. Other types are ignored, as in the reference. */
+/** Reads `ocsp_cache`: a switch or a block. */
 export function readOcspCache(options: Options, field: Field): void {
   const { value, process } = field;
   if (typeof value === "boolean") {
@@ -69,7 +69,7 @@ export function readOcspCache(options: Options, field: Field): void {
       })
     );
     options.ocspCacheConfig = cache;
-  }
+  } else throw field.error(`error parsing tags: unsupported type ${typeName(value)}`);
 }
 
 function unknown(field: Field): ConfigError {

@@ -192,7 +192,9 @@ export const topFields = fieldTable<Options>({
     options.trustedKeys = field.strings("trusted") ?? [];
     for (const key of options.trustedKeys) {
       if (isValidPublicKey(key, "O")) continue;
-      field.report(
+      const last = Array.isArray(field.value) ? field.value.at(-1) : undefined;
+      field.process.report(
+        last ?? field.token,
         `trust key ${quoteText(key)} required to be a valid public operator nkey`,
       );
     }
