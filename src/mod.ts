@@ -1,0 +1,45 @@
+/**
+ * Runs NATS servers inside a Deno program.
+ *
+ * ```ts
+ * import { startServer } from "jsr:@natsts/server";
+ *
+ * const server = await startServer({ port: -1 });
+ * console.log(server.port);
+ * await server.stop();
+ * ```
+ *
+ * @module
+ */
+import { applyBaseline, emptyOptions, type Options } from "./config/mod.ts";
+import { discardLogger, type Logger } from "./platform/mod.ts";
+import { systemEnvironment } from "./platform/deno/environment.ts";
+import { Server } from "./server/server.ts";
+
+export type { Options } from "./config/mod.ts";
+export type { Logger } from "./platform/mod.ts";
+export { Server, StartError } from "./server/server.ts";
+
+/** Starts a server; what `options` leave out is as in an unconfigured nats-server. */
+export interface StartOptions extends Partial<Options> {
+  /** Where log lines go; nowhere by default. */
+  readonly logger?: Logger;
+}
+
+/**
+ * Starts a server and resolves when clients can connect. Port -1 picks a free one, found in
+ * `server.port`.
+ *
+ * Rejects with {@linkcode StartError} for features that are not built, with OptionsError for
+ * options that contradict each other, and with ListenError when an address is taken.
+ */
+export function startServer(options: StartOptions = {}): Promise<Server> {
+  const { logger, ...given } = options;
+  const complete: Options = { ...emptyOptions(), ...given };
+  applyBaseline(complete);
+  return Promise.resolve().then(() => {
+    const server = new Server(complete, systemEnvironment(logger ?? discardLogger()));
+    server.start();
+    return server;
+  });
+}

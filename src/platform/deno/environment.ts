@@ -1,0 +1,29 @@
+/**
+ * Everything of `platform/deno` together, as a server wants it.
+ *
+ * @module
+ */
+import type { Logger } from "../log.ts";
+import { systemClock } from "./clock.ts";
+import { systemLoop } from "./loop.ts";
+import { systemNet } from "./net.ts";
+import { systemProcess } from "./process.ts";
+import { systemRandom } from "./random.ts";
+
+/** The real world around a server. */
+export function systemEnvironment(log: Logger) {
+  return {
+    clock: systemClock(),
+    loop: systemLoop(),
+    random: systemRandom(),
+    net: systemNet(),
+    process: systemProcess(),
+    runtime: `deno${Deno.version.deno}`,
+    log,
+  };
+}
+
+/** Appends a line to standard error. */
+export function writeStandardError(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(line));
+}

@@ -1,0 +1,332 @@
+/**
+ * One server: its listeners, its clients, and its life from start to stop.
+ *
+ * Reference: server/server.go.
+ *
+ * @module
+ */
+import { createCurve, createServer } from "@nats-io/nkeys";
+import { ClientConnection, type ClientContext } from "../client/mod.ts";
+import { type Options, unbuiltFeatures, validateOptions } from "../config/mod.ts";
+import { Authenticator } from "../core/auth/authenticator.ts";
+import { ClosedState } from "../core/connection/closed_state.ts";
+import { Connection, type ConnectionRegistry } from "../core/connection/connection.ts";
+import { Core } from "../core/core.ts";
+import {
+  type Clock,
+  type Listener,
+  type Logger,
+  type Loop,
+  type Net,
+  type Process,
+  type Random,
+  type Transport,
+} from "../platform/mod.ts";
+import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
+import { pipe } from "../transport/pipe.ts";
+import { ClosedConnections } from "./closed_connections.ts";
+import { configureAccounts } from "./configure_accounts.ts";
+import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
+
+/** The world a server lives in. */
+export interface ServerEnvironment {
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly random: Random;
+  readonly net: Net;
+  readonly process: Process;
+  readonly log: Logger;
+  /** Name and version of the runtime, for INFO and /varz. */
+  readonly runtime: string;
+}
+
+/** Thrown when a server cannot start; the message says what to do about it. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/** Connection ids that the server's own clients take in the reference. */
+const INTERNAL_CLIENTS = 4;
+const NONCE_BYTES = 11;
+const LAME_DUCK_BATCH_MIN = 1;
+
+/** A NATS server. */
+export class Server implements ClientContext, ConnectionRegistry {
+  readonly core: Core;
+  readonly auth: Authenticator;
+  readonly info: Info = emptyInfo();
+  readonly clients = new Map<number, Connection>();
+  readonly closedConnections: ClosedConnections;
+  readonly startMs: number;
+  /** Connections accepted since the start. */
+  totalConnections = 0;
+  #nextConnectionId: number;
+  #listener: Listener | null = null;
+  #running = false;
+  #lameDuck = false;
+  #stopping: Promise<void> | null = null;
+  #acceptLoop: Promise<void> = Promise.resolve();
+  readonly #serving = new Set<Promise<void>>();
+  #stopped: (() => void) | null = null;
+  /** Resolves when the server has stopped. */
+  readonly finished: Promise<void>;
+
+  /** Throws OptionsError or {@linkcode StartError} when `options` cannot be served. */
+  constructor(readonly options: Options, readonly env: ServerEnvironment) {
+    validateOptions(options);
+    const unbuilt = unbuiltFeatures(options);
+    if (unbuilt.length > 0) throw new StartError(unbuilt.join("\n"));
+    this.finished = new Promise((resolve) => this.#stopped = resolve);
+    this.startMs = env.clock.nowMs();
+    this.core = new Core(options, env);
+    configureAccounts(this.core);
+    this.auth = new Authenticator(this.core);
+    this.closedConnections = new ClosedConnections(options.maxClosedClients);
+    this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
+    this.#fillInfo();
+  }
+
+  #fillInfo(): void {
+    const { info, options } = this;
+    info.server_id = createServer().getPublicKey();
+    info.server_name = options.serverName || info.server_id;
+    info.version = VERSION;
+    info.proto = PROTOCOL_LEVEL;
+    info.go = this.env.runtime;
+    info.host = options.host;
+    info.port = options.port;
+    info.headers = !options.noHeaderSupport;
+    info.auth_required = this.auth.required;
+    info.max_payload = options.maxPayload;
+    info.api_lvl = API_LEVEL;
+    info.xkey = createCurve().getPublicKey();
+  }
+
+  /** `ID` of the server. */
+  get id(): string {
+    return this.info.server_id;
+  }
+
+  get name(): string {
+    return this.info.server_name;
+  }
+
+  get isLameDuck(): boolean {
+    return this.#lameDuck;
+  }
+
+  /** Port that clients connect to; the real one when a random port was asked for. */
+  get port(): number {
+    return this.info.port;
+  }
+
+  /** Number of all subscriptions, in all accounts. */
+  get subscriptionCount(): number {
+    let count = 0;
+    for (const account of this.core.accounts.values()) count += account.sublist.count;
+    return count;
+  }
+
+  /** Opens the listeners. Throws ListenError when an address is taken. */
+  start(): void {
+    const { log } = this.env;
+    log.notice("Starting nats-server");
+    log.notice(`  Version:  ${VERSION}`);
+    log.notice(`  Natsts:   ${NATSTS_VERSION}`);
+    log.notice(`  Git:      [not set]`);
+    log.debug(`  Go build: ${this.info.go}`);
+    log.notice(`  Name:     ${this.name}`);
+    log.notice(`  ID:       ${this.id}`);
+    const { options } = this;
+    if (options.configFile !== "") {
+      const digest = options.configDigest === "" ? "" : `(${options.configDigest})`;
+      log.notice(`Using configuration file: ${options.configFile} ${digest}`);
+    }
+    this.#running = true;
+    if (!options.dontListen) this.#listen();
+  }
+
+  #listen(): void {
+    const { options, env } = this;
+    this.#listener = env.net.listen(options.host, options.port);
+    const { port } = this.#listener.address;
+    this.info.port = port;
+    options.port = port;
+    const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+    env.log.notice(`Listening for client connections on ${host}:${port}`);
+    this.#acceptLoop = this.#accept(this.#listener);
+  }
+
+  async #accept(listener: Listener): Promise<void> {
+    for (;;) {
+      let transport: Transport;
+      try {
+        transport = await listener.accept();
+      } catch (error) {
+        if (!this.#running || this.#lameDuck || this.#listener !== listener) return;
+        this.env.log.error(`Client accept error: ${(error as Error).message}`);
+        await new Promise<void>((resolve) => this.env.loop.setTimer(resolve, 10));
+        continue;
+      }
+      this.#serve(transport, false);
+    }
+  }
+
+  /** Opens a connection inside the process and returns the client's end. */
+  connect(): Transport {
+    if (!this.#running) throw new StartError("cannot connect: the server is not running");
+    const pair = pipe(this.env.loop);
+    this.#serve(pair.server, true);
+    return pair.client;
+  }
+
+  #serve(transport: Transport, inProcess: boolean): void {
+    const serving = this.#serveClient(transport, inProcess).catch((error) => {
+      this.env.log.error(`Client connection failed: ${(error as Error).stack ?? error}`);
+      transport.close();
+    });
+    this.#serving.add(serving);
+    void serving.then(() => this.#serving.delete(serving));
+  }
+
+  async #serveClient(transport: Transport, inProcess: boolean): Promise<void> {
+    const connection = new Connection(
+      this.core,
+      "client",
+      this.#nextConnectionId++,
+      transport,
+      this,
+    );
+    this.totalConnections++;
+    connection.inProcess = inProcess;
+    connection.expectConnect = this.auth.required;
+    connection.bindAccount(this.core.globalAccount);
+    connection.debug("Client connection created");
+    if (!this.#running || this.#lameDuck) {
+      transport.close();
+      return;
+    }
+    if (this.auth.nonceRequired) connection.nonce = this.#nonce();
+    connection.sendLine(this.infoLine(connection, false));
+    const { maxConn } = this.options;
+    if (maxConn < 0 || (maxConn > 0 && this.clients.size >= maxConn)) {
+      connection.rateLimitedError("maximum connections exceeded");
+      connection.sendError("maximum connections exceeded");
+      connection.close(ClosedState.MaxConnectionsExceeded);
+      return;
+    }
+    this.clients.set(connection.id, connection);
+    await new ClientConnection(this, connection).serve(null);
+  }
+
+  #nonce(): string {
+    const bytes = new Uint8Array(NONCE_BYTES);
+    this.env.random.fill(bytes);
+    return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_")
+      .replaceAll("=", "");
+  }
+
+  infoLine(connection: Connection, afterConnect: boolean): string {
+    const { info, options } = this;
+    const own: Info = {
+      ...info,
+      client_id: connection.id,
+      client_ip: connection.host,
+      max_payload: connection.maxPayload,
+      nonce: afterConnect ? "" : connection.nonce,
+    };
+    if (!afterConnect && own.auth_required && options.noAuthUser !== "") own.auth_required = false;
+    if (afterConnect) {
+      own.connect_info = true;
+      own.remote_account = connection.account!.name;
+      own.acc_is_sys = connection.account === this.core.systemAccount;
+    }
+    return infoLine(own);
+  }
+
+  onAsyncInfoClient(connection: Connection): void {
+    if (!this.#lameDuck) return;
+    connection.sendLine(infoLine({ ...this.info, client_id: connection.id }));
+  }
+
+  onClosed(connection: Connection, reason: ClosedState): void {
+    if (!this.clients.delete(connection.id) && reason !== ClosedState.MaxConnectionsExceeded) {
+      return;
+    }
+    this.closedConnections.add(connection, reason, this.env.clock.nowMs());
+  }
+
+  /** Stops taking clients, tells the present ones, and closes them one after the other. */
+  async lameDuckShutdown(): Promise<void> {
+    if (this.#lameDuck || !this.#running) return;
+    this.#lameDuck = true;
+    const { options, env } = this;
+    env.log.notice("Entering lame duck mode, stop accepting new clients");
+    this.#listener?.close();
+    this.info.ldm = true;
+    for (const connection of this.clients.values()) {
+      if (connection.connect.protocol >= 1) {
+        connection.sendLine(
+          infoLine({
+            ...this.info,
+            client_id: connection.id,
+            client_ip: connection.host,
+            max_payload: connection.maxPayload,
+          }),
+        );
+      }
+    }
+    if (this.clients.size > 0) {
+      await this.#pause(options.lameDuckGracePeriodMs);
+      await this.#closeGradually();
+    }
+    await this.stop();
+  }
+
+  async #closeGradually(): Promise<void> {
+    const { options } = this;
+    const clients = [...this.clients.values()];
+    const durationMs = Math.max(0, options.lameDuckDurationMs - options.lameDuckGracePeriodMs);
+    if (clients.length === 0) return;
+    this.env.log.notice("Closing existing clients");
+    const perClientMs = durationMs / clients.length;
+    const batch = Math.max(LAME_DUCK_BATCH_MIN, perClientMs > 0 ? Math.ceil(1 / perClientMs) : 1);
+    for (let i = 0; i < clients.length && this.#stopping === null; i++) {
+      clients[i]!.close(ClosedState.ServerShutdown);
+      if ((i + 1) % batch === 0 && i + 1 < clients.length) {
+        await this.#pause(perClientMs * batch * (0.5 + this.env.random.unit() / 2));
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.env.loop.setTimer(resolve, delayMs);
+      void this.finished.then(() => {
+        this.env.loop.clearTimer(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Closes everything. Resolves when no socket or timer of the server is left. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const { log } = this.env;
+    log.notice("Initiating Shutdown...");
+    this.#running = false;
+    this.#listener?.close();
+    for (const connection of [...this.clients.values()]) {
+      connection.close(ClosedState.ServerShutdown);
+    }
+    await this.#acceptLoop;
+    await Promise.all([...this.#serving]);
+    this.core.stop();
+    log.notice("Server Exiting..");
+    this.#stopped!();
+  }
+}
