@@ -257,6 +257,7 @@ export class MsgBlock {
           if (gap !== 0) this.deleted.insert(gap);
         }
         slots[slotCount++] = at;
+        if (mark === RecordMark.Erased && seq !== 0 && !this.deleted.exists(seq)) return false;
         if (hasHeaders(view, at)) this.#countSpecial(bytes, view, at);
       }
       at += length;

@@ -140,7 +140,7 @@ export class FileStoreCore implements BlockHost {
   }
 
   reportLost(block: MsgBlock, lost: LostStreamData): void {
-    this.addLost(lost);
+    if (lost.bytes > 0 || lost.msgs.length > 0) this.addLost(lost);
     this.warn(
       `lost ${lost.msgs.length} messages, ${lost.bytes} bytes in block ${block.index}` +
         `; damaged data is kept in ${this.lostDir}`,
@@ -316,7 +316,7 @@ export class FileStoreCore implements BlockHost {
   /** Sets first sequence and time from the first block with messages. */
   selectNextFirst(): void {
     while (this.blocks.length > 1 && this.blocks[0]!.msgs === 0) {
-      this.forceRemoveBlock(this.blocks[0]!);
+      this.removeBlock(this.blocks[0]!);
     }
     const first = this.blocks[0];
     if (first !== undefined) {

@@ -208,6 +208,7 @@ export function compactStream(core: FileStoreCore, seq: number): number {
 
 function compactTo(core: FileStoreCore, target: MsgBlock, seq: number): void {
   const totals = core.totals;
+  settleHead(core);
   while (core.blocks[0] !== target) {
     const block = core.blocks[0]!;
     forgetSubjects(core, block);
