@@ -37,6 +37,23 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
   ],
+  ["tls: TLS for clients is not built yet", ({ tlsConfig }) => tlsConfig !== null],
+  ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
+  [
+    "accounts.mappings: subject mappings are not built yet",
+    ({ accounts }) => accounts.some(({ mappings }) => mappings.length > 0),
+  ],
+  ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
+  [
+    "syslog, remote_syslog: logging to syslog is not built yet",
+    ({ syslog, remoteSyslog }) => syslog || remoteSyslog !== "",
+  ],
+  [
+    "logfile_size_limit: rotation of the log file is not built yet",
+    ({ logSizeLimit }) => logSizeLimit > 0,
+  ],
+  ["ports_file_dir: the ports file is not built yet", ({ portsFileDir }) => portsFileDir !== ""],
+  ["prof_port: the profiling port is not built yet", ({ profPort }) => profPort !== 0],
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [

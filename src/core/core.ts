@@ -39,9 +39,9 @@ const RATE_LIMIT_MS = 60_000;
 
 /** The message core of one server. */
 export class Core {
-  readonly stats = new CoreStats();
-  readonly pool = new SlabPool();
-  readonly accounts = new Map<string, Account>();
+  readonly stats: CoreStats = new CoreStats();
+  readonly pool: SlabPool = new SlabPool();
+  readonly accounts: Map<string, Account> = new Map();
   readonly globalAccount: Account;
   /** Null with `no_system_account`. */
   systemAccount: Account | null = null;

@@ -12,15 +12,15 @@ import { Authenticator } from "../core/auth/authenticator.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { Connection, type ConnectionRegistry } from "../core/connection/connection.ts";
 import { Core } from "../core/core.ts";
-import {
-  type Clock,
-  type Listener,
-  type Logger,
-  type Loop,
-  type Net,
-  type Process,
-  type Random,
-  type Transport,
+import type {
+  Clock,
+  Listener,
+  Logger,
+  Loop,
+  Net,
+  Process,
+  Random,
+  Transport,
 } from "../platform/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
@@ -55,7 +55,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   readonly core: Core;
   readonly auth: Authenticator;
   readonly info: Info = emptyInfo();
-  readonly clients = new Map<number, Connection>();
+  readonly clients: Map<number, Connection> = new Map();
   readonly closedConnections: ClosedConnections;
   readonly startMs: number;
   /** Connections accepted since the start. */

@@ -31,7 +31,7 @@ export interface SubjectMapper {
 /** One account. */
 export class Account {
   readonly sublist: Sublist<Subscription>;
-  readonly connections = new Set<Connection>();
+  readonly connections: Set<Connection> = new Set();
   limits: Limits = { maxConnections: -1, maxSubscriptions: -1, maxPayload: -1 };
   defaultPermissions: Permissions | null = null;
   /** Null while the account has no mappings. */

@@ -39,10 +39,10 @@ export interface ConnectionRegistry {
 export class Connection implements OutboundOwner {
   readonly out: Outbound;
   /** CONNECT as received so far. */
-  readonly connect = new ConnectOptions();
+  readonly connect: ConnectOptions = new ConnectOptions();
   account: Account | null = null;
   permissions: ConnectionPermissions | null = null;
-  subscriptions = new Map<string, Subscription>();
+  subscriptions: Map<string, Subscription> = new Map();
   closed = false;
   closeReason: ClosedState | null = null;
   connectReceived = false;
