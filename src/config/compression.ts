@@ -74,3 +74,12 @@ function thresholds({ mode, rttThresholdsMs }: CompressionOptions): number[] {
   }
   return out;
 }
+
+/** Whether two settings mean the same: `s2_auto` without thresholds has the default ones. */
+export function compressionEquals(a: CompressionOptions, b: CompressionOptions): boolean {
+  if (a.mode !== b.mode) return false;
+  if (a.mode !== CompressionMode.S2Auto) return true;
+  const thresholdsOf = ({ rttThresholdsMs }: CompressionOptions) =>
+    rttThresholdsMs.length === 0 ? DEFAULT_RTT_THRESHOLDS_MS : rttThresholdsMs;
+  return thresholdsOf(a).join() === thresholdsOf(b).join();
+}

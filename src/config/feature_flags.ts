@@ -14,17 +14,22 @@ const FEATURE_FLAGS: ReadonlyMap<string, boolean> = new Map([
   ["js_raft_delete_range", false],
 ]);
 
-/** Whether the flag `name` is on; an unknown flag is off. */
-export function featureFlag(configured: ReadonlyMap<string, boolean>, name: string): boolean {
-  const byDefault = FEATURE_FLAGS.get(name);
+/** Whether the flag `name` is on; a flag that is not `known` is off. */
+export function featureFlag(
+  configured: ReadonlyMap<string, boolean>,
+  name: string,
+  known: ReadonlyMap<string, boolean> = FEATURE_FLAGS,
+): boolean {
+  const byDefault = known.get(name);
   return byDefault === undefined ? false : configured.get(name) ?? byDefault;
 }
 
 /** All known flags with their values; unknown ones are left out. */
 export function mergedFeatureFlags(
   configured: ReadonlyMap<string, boolean>,
+  known: ReadonlyMap<string, boolean> = FEATURE_FLAGS,
 ): Map<string, boolean> {
-  return new Map([...FEATURE_FLAGS.keys()].map((name) => [name, featureFlag(configured, name)]));
+  return new Map([...known.keys()].map((name) => [name, featureFlag(configured, name, known)]));
 }
 
 /** The lines that the log shows of configured flags at the start; none when there are none. */

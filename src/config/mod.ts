@@ -8,7 +8,11 @@ export * from "./auth_options.ts";
 export * from "./baseline.ts";
 export * from "./clone.ts";
 export * from "./cluster_options.ts";
-export { DEFAULT_RTT_THRESHOLDS_MS, normalizeCompression } from "./compression.ts";
+export {
+  compressionEquals,
+  DEFAULT_RTT_THRESHOLDS_MS,
+  normalizeCompression,
+} from "./compression.ts";
 export {
   ConfigError,
   ConfigParseError,
