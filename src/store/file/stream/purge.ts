@@ -325,6 +325,8 @@ function truncateTo(core: FileStoreCore, seq: number): void {
 /** Cuts a block after message `seq`. */
 function truncateBlock(core: FileStoreCore, block: MsgBlock, seq: number, time: Timestamp): void {
   const msg = new StoredMsg();
+  // Loaded before the state changes: records and state have to agree when they are read.
+  const cache = block.load();
   for (let s = block.lastSeq; s > seq; s--) {
     if (block.fetch(s, msg) === LoadCode.Found) {
       if (s === block.firstSeq) break;
@@ -337,7 +339,6 @@ function truncateBlock(core: FileStoreCore, block: MsgBlock, seq: number, time: 
     block.lastSeq--;
   }
   block.lastTime.copyFrom(time);
-  const cache = block.load();
   let end = 0;
   for (let at = 0; at < cache.length; at += recordLength(cache.view, at)) {
     if (recordMark(cache.view, at) === RecordMark.Tombstone) continue;
