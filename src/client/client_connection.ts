@@ -36,7 +36,7 @@ export interface ClientContext {
 }
 
 const READ_BUFFER_START_BYTES = 512;
-const READ_BUFFER_MAX_BYTES = 64 * 1024;
+const READ_BUFFER_MAX_BYTES = 128 * 1024;
 const READ_BUFFER_MIN_BYTES = 64;
 /** Reads in a row that fill less than half before the buffer shrinks. */
 const SHORT_READS_TO_SHRINK = 2;

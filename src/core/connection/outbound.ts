@@ -13,35 +13,33 @@
  */
 import type { Transport } from "../../platform/mod.ts";
 
-const SMALL_SLAB_BYTES = 1024;
-const LARGE_SLAB_BYTES = 64 * 1024;
-const POOLED_SLABS_MAX = 64;
+/** Sizes in which slabs are pooled. A read batch that fans out fits the larger ones. */
+const SLAB_BYTES = [1024, 16 * 1024, 128 * 1024, 512 * 1024] as const;
+const POOLED_SLABS_MAX = [256, 64, 32, 8] as const;
 const NO_SLAB = new Uint8Array(0);
 
 /** Slabs of a server that nobody uses at the moment. */
 export class SlabPool {
-  readonly #small: Uint8Array[] = [];
-  readonly #large: Uint8Array[] = [];
+  readonly #free: Uint8Array[][] = SLAB_BYTES.map(() => []);
 
   /** A slab of at least `sizeBytes`. */
   take(sizeBytes: number): Uint8Array {
-    if (sizeBytes <= SMALL_SLAB_BYTES) {
-      return this.#small.pop() ?? new Uint8Array(SMALL_SLAB_BYTES);
+    for (let i = 0; i < SLAB_BYTES.length; i++) {
+      if (sizeBytes <= SLAB_BYTES[i]!) {
+        return this.#free[i]!.pop() ?? new Uint8Array(SLAB_BYTES[i]!);
+      }
     }
-    if (sizeBytes <= LARGE_SLAB_BYTES) {
-      return this.#large.pop() ?? new Uint8Array(LARGE_SLAB_BYTES);
-    }
-    let capacity = LARGE_SLAB_BYTES * 2;
+    let capacity = SLAB_BYTES[SLAB_BYTES.length - 1]! * 2;
     while (capacity < sizeBytes) capacity *= 2;
     return new Uint8Array(capacity);
   }
 
   /** Gives a slab back; nobody may use it any more. */
   give(slab: Uint8Array): void {
-    if (slab.length === SMALL_SLAB_BYTES) {
-      if (this.#small.length < POOLED_SLABS_MAX) this.#small.push(slab);
-    } else if (slab.length === LARGE_SLAB_BYTES) {
-      if (this.#large.length < POOLED_SLABS_MAX) this.#large.push(slab);
+    for (let i = 0; i < SLAB_BYTES.length; i++) {
+      if (slab.length !== SLAB_BYTES[i]) continue;
+      if (this.#free[i]!.length < POOLED_SLABS_MAX[i]!) this.#free[i]!.push(slab);
+      return;
     }
   }
 }
