@@ -4,48 +4,59 @@
  * @module
  */
 import { ConfigParseError } from "./errors.ts";
-import { ConfigDate, ConfigToken, type ConfigValue } from "./parser.ts";
+import { ConfigDate, type ConfigMap, type ConfigToken, type ConfigValue } from "./parser.ts";
 
 /** Longest JSON that is hashed; references to big maps can multiply without bound. */
-const LENGTH_MAX = 64 * 1024 * 1024;
+const LENGTH_MAX = 32 * 1024 * 1024;
+
+/** Most values that are hashed. */
+const VALUES_MAX = 1_000_000;
 
 /**
  * The JSON of a configuration value.
  *
- * @throws {ConfigParseError} when it is longer than 64 MiB
+ * @throws {ConfigParseError} when it is longer than 32 MiB or has more than a million values
  */
 export function goJson(value: ConfigValue): string {
-  const out: string[] = [];
-  write(value, out, { length: 0 });
-  return out.join("");
+  const writer = new JsonWriter();
+  writer.write(value);
+  return writer.text;
 }
 
-function write(value: ConfigValue | ConfigToken, out: string[], size: { length: number }): void {
-  const add = (text: string) => {
-    size.length += text.length;
-    if (size.length > LENGTH_MAX) throw new ConfigParseError("configuration is too large");
-    out.push(text);
-  };
-  if (value instanceof ConfigToken) write(value.value, out, size);
-  else if (typeof value === "string") add(jsonString(value));
-  else if (typeof value === "number") add(jsonFloat(value));
-  else if (value instanceof ConfigDate) add(jsonString(value.text));
-  else if (Array.isArray(value)) {
-    add("[");
-    value.forEach((element, index) => {
-      if (index > 0) add(",");
-      write(element, out, size);
-    });
-    add("]");
-  } else if (value instanceof Map) {
-    add("{");
-    sortedKeys(value).forEach((key, index) => {
-      if (index > 0) add(",");
-      add(jsonString(key) + ":");
-      write(value.get(key)!, out, size);
-    });
-    add("}");
-  } else add(String(value));
+class JsonWriter {
+  text = "";
+  #values = 0;
+
+  write(value: ConfigValue): void {
+    if (this.text.length > LENGTH_MAX || ++this.#values > VALUES_MAX) {
+      throw new ConfigParseError("configuration is too large");
+    }
+    if (typeof value === "string") this.text += jsonString(value);
+    else if (typeof value === "number") this.text += jsonFloat(value);
+    else if (value instanceof ConfigDate) this.text += jsonString(value.text);
+    else if (Array.isArray(value)) this.#array(value);
+    else if (value instanceof Map) this.#map(value);
+    else this.text += String(value);
+  }
+
+  #array(tokens: readonly ConfigToken[]): void {
+    this.text += "[";
+    for (let i = 0; i < tokens.length; i++) {
+      if (i > 0) this.text += ",";
+      this.write(tokens[i]!.value);
+    }
+    this.text += "]";
+  }
+
+  #map(map: ConfigMap): void {
+    let separator = "{";
+    for (const key of sortedKeys(map)) {
+      this.text += `${separator}${jsonString(key)}:`;
+      separator = ",";
+      this.write(map.get(key)!.value);
+    }
+    this.text += map.size === 0 ? "{}" : "}";
+  }
 }
 
 /** Go sorts by bytes of UTF-8, JavaScript by UTF-16 units: they differ beyond the basic plane. */
