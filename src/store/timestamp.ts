@@ -75,6 +75,19 @@ export class Timestamp {
     this.low = 0;
   }
 
+  /**
+   * Moves the time one nanosecond past `other` unless it is later already. A clock of milliseconds
+   * gives many messages the same time; their order must show in it.
+   */
+  movePast(other: Timestamp): void {
+    if (this.high > other.high || (this.high === other.high && this.low > other.low)) return;
+    this.low = other.low + 1;
+    this.high = other.high;
+    if (this.low < TWO_32) return;
+    this.low = 0;
+    this.high++;
+  }
+
   /** Nanoseconds since the epoch. */
   toNs(): bigint {
     return nsOfHalves(this.high, this.low);

@@ -159,6 +159,7 @@ export class FileStore implements StreamStore {
   ): number {
     const now = this.#now;
     now.setMs(this.core.env.clock.nowMs());
+    now.movePast(this.core.totals.lastTime);
     return this.storeRawMsg(subject, headers, payload, 0, now.high, now.low, ttlSec, true);
   }
 

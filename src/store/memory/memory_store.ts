@@ -3,12 +3,9 @@
  *
  * @module
  */
-import { SequenceSet } from "../../base/containers/avl/mod.ts";
 import type { SimpleSublist } from "../../base/containers/gsl/mod.ts";
-import { intersectSublist, SubjectTree, TreeLeaf } from "../../base/containers/stree/mod.ts";
 import { HashWheel } from "../../base/containers/thw/mod.ts";
 import type { TimerHandle } from "../../platform/loop.ts";
-import { subjectHasWildcard, subjectMatchesFilterBytes } from "../../subject/mod.ts";
 import type { ConsumerStoreConfig, StreamStoreConfig } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { DeleteMarkers } from "../delete_markers.ts";
@@ -16,18 +13,18 @@ import { StoreError } from "../errors.ts";
 import { deleteMarkerHeaders, HeaderName, headerValue, isDeleteMarker, ttlOf } from "../headers.ts";
 import { MsgScheduling, type ScheduleRules } from "../scheduling.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
-import {
-  type ConsumerStore,
+import type {
+  ConsumerStore,
   FastState,
-  type PendingCount,
-  type ProcessMsgHandler,
-  type RemoveMsgHandler,
-  type SimpleState,
-  type SnapshotResult,
-  type StorageUpdateHandler,
-  type StoreEnvironment,
-  type StreamState,
-  type StreamStore,
+  PendingCount,
+  ProcessMsgHandler,
+  RemoveMsgHandler,
+  SimpleState,
+  SnapshotResult,
+  StorageUpdateHandler,
+  StoreEnvironment,
+  StreamState,
+  StreamStore,
 } from "../stream_store.ts";
 import {
   compareHalves,
@@ -39,37 +36,11 @@ import {
   Timestamp,
 } from "../timestamp.ts";
 import { ConsumerMemStore } from "./consumer_mem_store.ts";
-import { MemoryBlock } from "./memory_block.ts";
+import { Matcher, matcherOf, MemoryMessages, MemorySubject } from "./memory_messages.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const AGE_CHECK_MS_MIN = 250;
 const AGE_CHECK_MS_SOON = 2000;
-
-/** Per-subject state; ends are corrected when they are asked for. */
-class MemorySubject extends TreeLeaf {
-  msgs = 0;
-  first = 0;
-  last = 0;
-  firstStale = false;
-  lastStale = false;
-}
-
-/** One filter, prepared. */
-class Matcher {
-  readonly isAll: boolean;
-  readonly hasWildcard: boolean;
-  constructor(readonly filter: string, readonly list: SimpleSublist | null = null) {
-    this.isAll = list === null && (filter === "" || filter === ">");
-    this.hasWildcard = list === null && !this.isAll && subjectHasWildcard(filter);
-  }
-  matches(msg: StoredMsg): boolean {
-    if (this.isAll) return true;
-    if (this.list !== null) return this.list.hasInterest(msg.subject());
-    return this.hasWildcard
-      ? subjectMatchesFilterBytes(msg.bytes, msg.subjectAt, msg.subjectEnd, this.filter)
-      : msg.hasSubject(this.filter);
-  }
-}
 
 /** Size of a message as limits and state count it. */
 export function memoryMsgSize(subject: number, headers: number, payload: number): number {
@@ -82,11 +53,7 @@ export class MemoryStore implements StreamStore {
   readonly #env: StoreEnvironment;
   readonly #rules: ScheduleRules | null;
   #config: StreamStoreConfig;
-  readonly #totals = new FastState();
-  #blocks: MemoryBlock[] = [];
-  readonly #subjects = new SubjectTree<MemorySubject>();
-  readonly #deleted = new SequenceSet();
-  readonly #scratch = new StoredMsg();
+  readonly #messages = new MemoryMessages();
   readonly #now = new Timestamp();
   #ttls: HashWheel | null = null;
   #scheduling: MsgScheduling | null = null;
@@ -128,6 +95,7 @@ export class MemoryStore implements StreamStore {
   storeMsg(subject: string, headers: Uint8Array, payload: Uint8Array, ttlSec: number): number {
     const now = this.#now;
     now.setMs(this.#env.clock.nowMs());
+    now.movePast(this.#messages.totals.lastTime);
     return this.storeRawMsg(subject, headers, payload, 0, now.high, now.low, ttlSec, true);
   }
 
@@ -142,11 +110,11 @@ export class MemoryStore implements StreamStore {
     discardNewCheck: boolean,
   ): number {
     if (this.#closed) throw new StoreError("closed");
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     const config = this.#config;
     const size = memoryMsgSize(subject.length, headers.length, payload.length);
     const maxPer = config.maxMsgsPerSubject;
-    let info = subject.length > 0 ? this.#subjects.find(subject) : null;
+    let info = subject.length > 0 ? this.#messages.subjects.find(subject) : null;
     if (discardNewCheck && config.discard === "new") {
       this.#checkDiscardNew(subject, info, headers, size);
     }
@@ -158,7 +126,7 @@ export class MemoryStore implements StreamStore {
       totals.firstSeq = seq;
       totals.firstTime.set(tsHigh, tsLow);
     }
-    this.#blockFor(seq).append(subject, headers, payload, tsHigh, tsLow);
+    this.#messages.blockFor(seq).append(subject, headers, payload, tsHigh, tsLow);
     totals.msgs++;
     totals.bytes += size;
     totals.lastSeq = seq;
@@ -167,7 +135,7 @@ export class MemoryStore implements StreamStore {
       if (info === null) {
         info = new MemorySubject();
         info.first = seq;
-        this.#subjects.insert(subject, info);
+        this.#messages.subjects.insert(subject, info);
       }
       info.msgs++;
       info.last = seq;
@@ -197,51 +165,27 @@ export class MemoryStore implements StreamStore {
       const rollup = headerValue(headers, 0, headers.length, HeaderName.Rollup);
       if (rollup === null || rollup === "") throw new StoreError("max_msgs_per_subject");
     }
-    if (config.maxMsgs > 0 && this.#totals.msgs >= config.maxMsgs && !replaces) {
+    if (config.maxMsgs > 0 && this.#messages.totals.msgs >= config.maxMsgs && !replaces) {
       throw new StoreError("max_msgs");
     }
-    if (config.maxBytes > 0 && this.#totals.bytes + size > config.maxBytes) {
+    if (config.maxBytes > 0 && this.#messages.totals.bytes + size > config.maxBytes) {
       if (!replaces) throw new StoreError("max_bytes");
-      this.#refresh(subject, info);
-      const freed = this.#fetch(info.first, this.#scratch) ? sizeOf(this.#scratch) : 0;
+      this.#messages.refresh(subject, info);
+      const freed = this.#messages.fetch(info.first, this.#messages.scratch)
+        ? sizeOf(this.#messages.scratch)
+        : 0;
       if (freed < size) throw new StoreError("max_bytes");
     }
   }
 
-  #blockFor(seq: number): MemoryBlock {
-    const last = this.#blocks[this.#blocks.length - 1];
-    if (last !== undefined && !last.isFull() && last.endSeq() === seq) return last;
-    const block = new MemoryBlock(seq);
-    this.#blocks.push(block);
-    return block;
-  }
-
-  /** Index of the block that covers `seq`, or of the next one. */
-  #position(seq: number): number {
-    const blocks = this.#blocks;
-    let low = 0;
-    let high = blocks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (blocks[middle]!.endSeq() <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #fetch(seq: number, out: StoredMsg): boolean {
-    const block = this.#blocks[this.#position(seq)];
-    return block !== undefined && block.fetch(seq, out);
-  }
-
   skipMsg(seq: number): number {
     this.#skip(seq, 1, false);
-    return this.#totals.lastSeq;
+    return this.#messages.totals.lastSeq;
   }
 
   skipMsgNoInterest(seq: number): number {
     this.#skip(seq, 1, true);
-    return this.#totals.lastSeq;
+    return this.#messages.totals.lastSeq;
   }
 
   skipMsgs(seq: number, count: number): void {
@@ -250,7 +194,7 @@ export class MemoryStore implements StreamStore {
 
   #skip(seq: number, count: number, setsTime: boolean): void {
     this.#checkOpen();
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     if (seq > 0 && seq !== totals.lastSeq + 1) throw new StoreError("sequence_mismatch");
     const first = totals.lastSeq + 1;
     totals.lastSeq += count;
@@ -258,7 +202,7 @@ export class MemoryStore implements StreamStore {
     if (totals.msgs === 0) {
       totals.firstSeq = totals.lastSeq + 1;
       totals.firstTime.clear();
-    } else for (let s = first; s <= totals.lastSeq; s++) this.#deleted.insert(s);
+    } else for (let s = first; s <= totals.lastSeq; s++) this.#messages.deleted.insert(s);
   }
 
   flushAllPending(): void {}
@@ -269,132 +213,42 @@ export class MemoryStore implements StreamStore {
 
   loadMsg(seq: number, out: StoredMsg): LoadCode {
     this.#checkOpen();
-    if (seq === 0) seq = this.#totals.firstSeq;
-    if (this.#fetch(seq, out)) return LoadCode.Found;
-    return seq <= this.#totals.lastSeq ? LoadCode.NotFound : LoadCode.Eof;
+    if (seq === 0) seq = this.#messages.totals.firstSeq;
+    if (this.#messages.fetch(seq, out)) return LoadCode.Found;
+    return seq <= this.#messages.totals.lastSeq ? LoadCode.NotFound : LoadCode.Eof;
   }
 
   loadNextMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.#next(new Matcher(filter), start, out);
+    return this.#messages.next(new Matcher(filter), start, out);
   }
 
   loadNextMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.#next(matcherOf(filters), start, out);
-  }
-
-  #next(matcher: Matcher, start: number, out: StoredMsg): LoadCode {
-    this.#checkOpen();
-    const totals = this.#totals;
-    let seq = Math.max(start, totals.firstSeq);
-    let last = totals.lastSeq;
-    out.skip = last;
-    if (totals.msgs === 0 || seq > last) return LoadCode.Eof;
-    if (!matcher.isAll && !matcher.hasWildcard && matcher.list === null) {
-      const info = this.#subjects.find(matcher.filter);
-      if (info === null) return LoadCode.Eof;
-      this.#refresh(matcher.filter, info);
-      seq = Math.max(seq, info.first);
-      last = info.last;
-    } else if (!matcher.isAll && this.#subjects.size() <= 256 && last - seq > 256) {
-      let low = last + 1;
-      let high = 0;
-      this.#each(matcher, (subject, info) => {
-        this.#refresh(subject, info);
-        if (seq > info.last) return;
-        low = Math.min(low, Math.max(seq, info.first));
-        high = Math.max(high, info.last);
-      });
-      seq = low;
-      last = high;
-    }
-    for (let i = this.#position(seq); i < this.#blocks.length; i++) {
-      const block = this.#blocks[i]!;
-      if (seq < block.firstSeq) seq = block.firstSeq;
-      const end = Math.min(last + 1, block.endSeq());
-      if (block.live === 0) seq = block.endSeq();
-      for (; seq < end; seq++) {
-        if (block.fetch(seq, out) && matcher.matches(out)) return LoadCode.Found;
-      }
-      if (seq > last) break;
-    }
-    out.skip = totals.lastSeq;
-    return LoadCode.Eof;
+    return this.#messages.next(matcherOf(filters), start, out);
   }
 
   loadPrevMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.#prev(new Matcher(filter), start, out);
+    return this.#messages.prev(new Matcher(filter), start, out);
   }
 
   loadPrevMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.#prev(matcherOf(filters), start, out);
-  }
-
-  #prev(matcher: Matcher, start: number, out: StoredMsg): LoadCode {
-    this.#checkOpen();
-    const totals = this.#totals;
-    out.skip = totals.firstSeq;
-    if (totals.msgs === 0 || start < totals.firstSeq) return LoadCode.Eof;
-    let seq = Math.min(start, totals.lastSeq);
-    let i = Math.min(this.#position(seq), this.#blocks.length - 1);
-    for (; i >= 0; i--) {
-      const block = this.#blocks[i]!;
-      seq = Math.min(seq, block.endSeq() - 1);
-      for (; seq >= block.firstSeq; seq--) {
-        if (block.fetch(seq, out) && matcher.matches(out)) return LoadCode.Found;
-      }
-    }
-    out.skip = totals.firstSeq;
-    return LoadCode.Eof;
+    return this.#messages.prev(matcherOf(filters), start, out);
   }
 
   loadLastMsg(subject: string, out: StoredMsg): LoadCode {
     this.#checkOpen();
     const matcher = new Matcher(subject);
     if (matcher.isAll) {
-      return this.#fetch(this.#totals.lastSeq, out) ? LoadCode.Found : LoadCode.NotFound;
+      return this.#messages.fetch(this.#messages.totals.lastSeq, out)
+        ? LoadCode.Found
+        : LoadCode.NotFound;
     }
     let last = 0;
-    this.#each(matcher, (name, info) => {
+    this.#messages.each(matcher, (name, info) => {
       if (info.last <= last && !info.lastStale) return;
-      this.#refresh(name, info);
+      this.#messages.refresh(name, info);
       last = Math.max(last, info.last);
     });
-    return last > 0 && this.#fetch(last, out) ? LoadCode.Found : LoadCode.NotFound;
-  }
-
-  #each(matcher: Matcher, visit: (subject: string, info: MemorySubject) => void): void {
-    const each = (subject: string, info: MemorySubject): boolean => {
-      visit(subject, info);
-      return true;
-    };
-    if (matcher.list !== null) intersectSublist(this.#subjects, matcher.list, each);
-    else if (matcher.isAll) this.#subjects.iterFast(each);
-    else if (matcher.hasWildcard) this.#subjects.matchUntil(matcher.filter, each);
-    else {
-      const info = this.#subjects.find(matcher.filter);
-      if (info !== null) visit(matcher.filter, info);
-    }
-  }
-
-  /** Corrects the ends of a subject after removals. */
-  #refresh(subject: string, info: MemorySubject): void {
-    const msg = this.#scratch;
-    if (info.firstStale) {
-      info.firstStale = false;
-      for (let seq = Math.max(info.first, this.#totals.firstSeq); seq <= info.last; seq++) {
-        if (!this.#fetch(seq, msg) || !msg.hasSubject(subject)) continue;
-        info.first = seq;
-        break;
-      }
-    }
-    if (info.lastStale) {
-      info.lastStale = false;
-      for (let seq = Math.min(info.last, this.#totals.lastSeq); seq >= info.first; seq--) {
-        if (!this.#fetch(seq, msg) || !msg.hasSubject(subject)) continue;
-        info.last = seq;
-        break;
-      }
-    }
+    return last > 0 && this.#messages.fetch(last, out) ? LoadCode.Found : LoadCode.NotFound;
   }
 
   removeMsg(seq: number): boolean {
@@ -408,8 +262,8 @@ export class MemoryStore implements StreamStore {
   }
 
   #remove(seq: number, secure: boolean, report: boolean): boolean {
-    const position = this.#position(seq);
-    const block = this.#blocks[position];
+    const position = this.#messages.position(seq);
+    const block = this.#messages.blocks[position];
     const msg = new StoredMsg();
     if (block === undefined || !block.fetch(seq, msg)) return false;
     const subject = msg.subject();
@@ -417,68 +271,24 @@ export class MemoryStore implements StreamStore {
     const ttlSec = ttlOf(msg.bytes, msg.headersAt, msg.headersEnd);
     const sec = ttlSec > 0 ? secondsOf(msg.tsHigh, msg.tsLow) + ttlSec : 0;
     block.remove(seq, secure);
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     totals.msgs--;
     totals.bytes -= size;
-    this.#deleted.insert(seq);
-    if (block.live === 0 && position < this.#blocks.length - 1) this.#blocks.splice(position, 1);
-    if (seq === totals.firstSeq) this.#moveFirst();
-    this.#forgetSubject(subject, seq);
+    this.#messages.deleted.insert(seq);
+    if (block.live === 0 && position < this.#messages.blocks.length - 1) {
+      this.#messages.blocks.splice(position, 1);
+    }
+    if (seq === totals.firstSeq) this.#messages.moveFirst();
+    this.#markers.remove(seq, subject);
+    this.#messages.forgetSubject(subject, seq);
     if (ttlSec > 0) this.#ttls?.discard(seq, sec);
     if (report) this.#onUpdate?.(-1, -size, seq, subject);
     return true;
   }
 
-  /** Moves the first sequence to the next live message. */
-  #moveFirst(): void {
-    const totals = this.#totals;
-    const before = totals.firstSeq;
-    totals.firstSeq = totals.lastSeq + 1;
-    totals.firstTime.clear();
-    if (totals.msgs > 0) {
-      const msg = this.#scratch;
-      for (let i = this.#position(before); i < this.#blocks.length; i++) {
-        const block = this.#blocks[i]!;
-        let seq = Math.max(before, block.firstSeq);
-        const end = block.endSeq();
-        while (seq < end && !block.has(seq)) seq++;
-        if (seq === end) continue;
-        block.fetch(seq, msg);
-        totals.firstSeq = seq;
-        totals.firstTime.set(msg.tsHigh, msg.tsLow);
-        break;
-      }
-    }
-    if (totals.msgs === 0) this.#deleted.empty();
-    else for (let seq = before; seq < totals.firstSeq; seq++) this.#deleted.delete(seq);
-  }
-
-  #forgetSubject(subject: string, seq: number): void {
-    const info = this.#subjects.find(subject);
-    if (info === null) return;
-    this.#markers.remove(seq, subject);
-    if (info.msgs === 1) {
-      this.#subjects.delete(subject);
-      return;
-    }
-    info.msgs--;
-    if (info.msgs === 1 && !info.lastStale && seq !== info.last) {
-      info.first = info.last;
-      info.firstStale = false;
-      return;
-    }
-    if (info.msgs === 1 && !info.firstStale && seq !== info.first) {
-      info.last = info.first;
-      info.lastStale = false;
-      return;
-    }
-    info.firstStale ||= seq === info.first;
-    info.lastStale ||= seq === info.last;
-  }
-
   #trim(subject: string, info: MemorySubject, max: number): void {
     while (info.msgs > max) {
-      this.#refresh(subject, info);
+      this.#messages.refresh(subject, info);
       if (!this.#remove(info.first, false, true)) return;
     }
   }
@@ -486,7 +296,7 @@ export class MemoryStore implements StreamStore {
   #enforceLimits(): void {
     const { maxMsgs, maxBytes, discard } = this.#config;
     if (discard !== "old") return;
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     while (
       (maxMsgs > 0 && totals.msgs > maxMsgs) || (maxBytes > 0 && totals.bytes > maxBytes)
     ) if (!this.#remove(totals.firstSeq, false, true)) return;
@@ -498,7 +308,7 @@ export class MemoryStore implements StreamStore {
   }
 
   #purgeTo(firstSeq: number): number {
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     const { msgs, bytes } = totals;
     if (firstSeq === 0) firstSeq = totals.lastSeq + 1;
     else if (firstSeq < totals.lastSeq) {
@@ -512,13 +322,13 @@ export class MemoryStore implements StreamStore {
   }
 
   #clear(): void {
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     totals.firstTime.clear();
     totals.msgs = 0;
     totals.bytes = 0;
-    this.#blocks = [];
-    this.#subjects.empty();
-    this.#deleted.empty();
+    this.#messages.blocks = [];
+    this.#messages.subjects.empty();
+    this.#messages.deleted.empty();
     this.#markers.empty();
   }
 
@@ -534,13 +344,13 @@ export class MemoryStore implements StreamStore {
     if (state.msgs === 0 || (keep > 0 && keep >= state.msgs)) return 0;
     const max = keep > 0 ? state.msgs - keep : Infinity;
     const last = seq > 0 ? seq - 1 : state.last;
-    const bytesBefore = this.#totals.bytes;
+    const bytesBefore = this.#messages.totals.bytes;
     const msg = new StoredMsg();
     let purged = 0;
     let lowSeq = 0;
     let lowSubject = "";
     for (let s = state.first; s <= last && purged < max; s++) {
-      if (!this.#fetch(s, msg) || !matcher.matches(msg)) continue;
+      if (!this.#messages.fetch(s, msg) || !matcher.matches(msg)) continue;
       if (purged === 0) {
         lowSeq = s;
         lowSubject = msg.subject();
@@ -548,7 +358,7 @@ export class MemoryStore implements StreamStore {
       this.#remove(s, false, false);
       purged++;
     }
-    const bytes = bytesBefore - this.#totals.bytes;
+    const bytes = bytesBefore - this.#messages.totals.bytes;
     if (purged === 1) this.#onUpdate?.(-1, -bytes, lowSeq, lowSubject);
     else if (purged > 0) this.#onUpdate?.(-purged, -bytes, 0, "");
     return purged;
@@ -557,7 +367,7 @@ export class MemoryStore implements StreamStore {
   compact(seq: number): number {
     this.#checkOpen();
     if (seq === 0) return this.purge();
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     if (totals.firstSeq > seq) return 0;
     const { msgs, bytes } = totals;
     if (seq > totals.lastSeq) {
@@ -566,7 +376,7 @@ export class MemoryStore implements StreamStore {
       this.#clear();
     } else {
       for (let s = totals.firstSeq; s < seq; s++) this.#remove(s, false, false);
-      if (totals.msgs > 0 && totals.firstSeq < seq) this.#moveFirst();
+      if (totals.msgs > 0 && totals.firstSeq < seq) this.#messages.moveFirst();
     }
     const purged = msgs - totals.msgs;
     this.#onUpdate?.(-purged, totals.bytes - bytes, 0, "");
@@ -575,7 +385,7 @@ export class MemoryStore implements StreamStore {
 
   truncate(seq: number): void {
     this.#checkOpen();
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     const { msgs, bytes } = totals;
     if (seq === 0) {
       totals.firstSeq = 0;
@@ -584,15 +394,18 @@ export class MemoryStore implements StreamStore {
       this.#clear();
     } else {
       const msg = new StoredMsg();
-      if (this.#fetch(seq, msg)) totals.lastTime.set(msg.tsHigh, msg.tsLow);
+      if (this.#messages.fetch(seq, msg)) totals.lastTime.set(msg.tsHigh, msg.tsLow);
       for (let s = totals.lastSeq; s > seq; s--) {
         this.#remove(s, false, false);
-        this.#deleted.delete(s);
+        this.#messages.deleted.delete(s);
       }
-      while (this.#blocks.length > 0 && this.#blocks[this.#blocks.length - 1]!.firstSeq > seq) {
-        this.#blocks.pop();
+      while (
+        this.#messages.blocks.length > 0 &&
+        this.#messages.blocks[this.#messages.blocks.length - 1]!.firstSeq > seq
+      ) {
+        this.#messages.blocks.pop();
       }
-      this.#blocks[this.#blocks.length - 1]?.truncate(seq + 1);
+      this.#messages.blocks[this.#messages.blocks.length - 1]?.truncate(seq + 1);
       totals.lastSeq = seq;
       if (totals.msgs === 0) totals.firstSeq = seq + 1;
     }
@@ -600,75 +413,17 @@ export class MemoryStore implements StreamStore {
   }
 
   seqFromTimeNs(timeNs: bigint): number {
-    const high = highOfNs(timeNs);
-    const low = lowOfNs(timeNs);
-    const totals = this.#totals;
-    const msg = this.#scratch;
-    let first = totals.firstSeq;
-    let end = totals.lastSeq + 1;
-    let found = totals.lastSeq + 1;
-    while (first < end) {
-      const middle = Math.floor((first + end) / 2);
-      let seq = middle;
-      while (seq < end && !this.#fetch(seq, msg)) seq++;
-      if (seq === end) end = middle;
-      else if (compareHalves(msg.tsHigh, msg.tsLow, high, low) < 0) first = seq + 1;
-      else {
-        found = seq;
-        end = middle;
-      }
-    }
-    return found;
+    return this.#messages.seqFromTime(highOfNs(timeNs), lowOfNs(timeNs));
   }
 
   filteredState(seq: number, subject: string): SimpleState {
-    return this.#filtered(seq, new Matcher(subject));
-  }
-
-  #filtered(start: number, matcher: Matcher): SimpleState {
-    const totals = this.#totals;
-    if (start < totals.firstSeq) start = totals.firstSeq;
-    const result: SimpleState = { msgs: 0, first: 0, last: 0 };
-    if (start > totals.lastSeq) return result;
-    if (matcher.isAll && start <= totals.firstSeq) {
-      return { msgs: totals.msgs, first: totals.firstSeq, last: totals.lastSeq };
-    }
-    let partial = matcher.isAll;
-    let from = Infinity;
-    let to = matcher.isAll ? totals.lastSeq : 0;
-    if (matcher.isAll) from = start;
-    else {
-      this.#each(matcher, (name, info) => {
-        this.#refresh(name, info);
-        if (info.last < start) return;
-        from = Math.min(from, Math.max(start, info.first));
-        to = Math.max(to, info.last);
-        result.msgs += info.msgs;
-        if (info.first < start) partial = true;
-      });
-    }
-    if (!partial) {
-      if (result.msgs > 0) {
-        result.first = from;
-        result.last = to;
-      }
-      return result;
-    }
-    result.msgs = 0;
-    const msg = this.#scratch;
-    for (let seq = from; seq <= to; seq++) {
-      if (!this.#fetch(seq, msg) || !matcher.matches(msg)) continue;
-      result.msgs++;
-      if (result.first === 0) result.first = seq;
-      result.last = seq;
-    }
-    return result;
+    return this.#messages.filtered(seq, new Matcher(subject));
   }
 
   subjectsState(filter: string): Map<string, SimpleState> {
     const states = new Map<string, SimpleState>();
-    this.#each(new Matcher(filter), (subject, info) => {
-      this.#refresh(subject, info);
+    this.#messages.each(new Matcher(filter), (subject, info) => {
+      this.#messages.refresh(subject, info);
       states.set(subject, { msgs: info.msgs, first: info.first, last: info.last });
     });
     return states;
@@ -676,44 +431,29 @@ export class MemoryStore implements StreamStore {
 
   subjectsTotals(filter: string): Map<string, number> {
     const totals = new Map<string, number>();
-    this.#each(new Matcher(filter), (subject, info) => void totals.set(subject, info.msgs));
+    this.#messages.each(
+      new Matcher(filter),
+      (subject, info) => void totals.set(subject, info.msgs),
+    );
     return totals;
   }
 
   allLastSeqs(): number[] {
-    return this.#lastSeqs([""], Infinity, 0);
+    return this.#messages.lastSeqs([""], Infinity, 0);
   }
 
   multiLastSeqs(filters: readonly string[], maxSeq: number, maxAllowed: number): number[] {
-    return this.#lastSeqs(filters, maxSeq === 0 ? Infinity : maxSeq, maxAllowed);
-  }
-
-  #lastSeqs(filters: readonly string[], maxSeq: number, maxAllowed: number): number[] {
-    const seqs = new Set<number>();
-    const msg = new StoredMsg();
-    for (const filter of filters) {
-      this.#each(new Matcher(filter), (subject, info) => {
-        this.#refresh(subject, info);
-        let seq = info.last;
-        if (seq > maxSeq) {
-          for (seq = maxSeq; seq >= info.first; seq--) {
-            if (this.#fetch(seq, msg) && msg.hasSubject(subject)) break;
-          }
-          if (seq < info.first) return;
-        }
-        seqs.add(seq);
-      });
-      if (maxAllowed > 0 && seqs.size > maxAllowed) throw new StoreError("too_many_results");
-    }
-    return [...seqs].sort((a, b) => a - b);
+    return this.#messages.lastSeqs(filters, maxSeq === 0 ? Infinity : maxSeq, maxAllowed);
   }
 
   subjectForSeq(seq: number): string | null {
-    return this.#fetch(seq, this.#scratch) ? this.#scratch.subject() : null;
+    return this.#messages.fetch(seq, this.#messages.scratch)
+      ? this.#messages.scratch.subject()
+      : null;
   }
 
   numPending(seq: number, filter: string, lastPerSubject: boolean): PendingCount {
-    return this.#pending(seq, new Matcher(filter), lastPerSubject);
+    return this.#messages.pending(seq, new Matcher(filter), lastPerSubject);
   }
 
   numPendingMulti(
@@ -721,25 +461,14 @@ export class MemoryStore implements StreamStore {
     filters: SimpleSublist | null,
     lastPerSubject: boolean,
   ): PendingCount {
-    return this.#pending(seq, matcherOf(filters), lastPerSubject);
-  }
-
-  #pending(seq: number, matcher: Matcher, lastPerSubject: boolean): PendingCount {
-    const validThrough = this.#totals.lastSeq;
-    if (!lastPerSubject) return { total: this.#filtered(seq, matcher).msgs, validThrough };
-    let total = 0;
-    this.#each(matcher, (subject, info) => {
-      this.#refresh(subject, info);
-      if (info.last >= seq) total++;
-    });
-    return { total, validThrough };
+    return this.#messages.pending(seq, matcherOf(filters), lastPerSubject);
   }
 
   state(): StreamState {
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     const deleted: number[] = [];
     if (totals.lastSeq - totals.firstSeq + 1 > totals.msgs) {
-      this.#deleted.range((seq) => {
+      this.#messages.deleted.range((seq) => {
         if (seq >= totals.firstSeq && seq <= totals.lastSeq) deleted.push(seq);
         return true;
       });
@@ -751,7 +480,7 @@ export class MemoryStore implements StreamStore {
       firstTimeNs: totals.firstTime.toNs(),
       lastSeq: totals.lastSeq,
       lastTimeNs: totals.lastTime.toNs(),
-      numSubjects: this.#subjects.size(),
+      numSubjects: this.#messages.subjects.size(),
       numDeleted: deleted.length,
       deleted,
       lost: null,
@@ -760,7 +489,7 @@ export class MemoryStore implements StreamStore {
   }
 
   fastState(out: FastState): void {
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     out.msgs = totals.msgs;
     out.bytes = totals.bytes;
     out.firstSeq = totals.firstSeq;
@@ -770,29 +499,29 @@ export class MemoryStore implements StreamStore {
     out.numDeleted = totals.lastSeq > totals.firstSeq
       ? Math.max(0, totals.lastSeq - totals.firstSeq + 1 - totals.msgs)
       : 0;
-    out.numSubjects = this.#subjects.size();
+    out.numSubjects = this.#messages.subjects.size();
     out.consumers = this.#consumers.length;
   }
 
   encodedStreamState(failed: number): Uint8Array {
-    const totals = this.#totals;
+    const totals = this.#messages.totals;
     const numDeleted = Math.max(0, totals.lastSeq - totals.firstSeq + 1 - totals.msgs);
     return encodeStreamState(
       { ...totals, failed },
       numDeleted,
-      numDeleted > 0 ? [this.#deleted] : [],
+      numDeleted > 0 ? [this.#messages.deleted] : [],
     );
   }
 
   syncDeleted(blocks: readonly DeleteBlock[]): void {
     this.#checkOpen();
     const single = blocks.length === 1 ? blocks[0]!.state() : null;
-    const own = this.#deleted.state();
+    const own = this.#messages.deleted.state();
     if (
       single !== null && single.first === own.first && single.last === own.last &&
       single.count === own.count
     ) return;
-    const lastSeq = this.#totals.lastSeq;
+    const lastSeq = this.#messages.totals.lastSeq;
     for (const block of blocks) {
       if (block.state().first > lastSeq) continue;
       block.range((seq) => {
@@ -831,11 +560,11 @@ export class MemoryStore implements StreamStore {
     const max = config.maxMsgsPerSubject;
     if (max > 0 && (oldMax <= 0 || max < oldMax)) {
       const over: string[] = [];
-      this.#subjects.iterFast((subject, info) => {
+      this.#messages.subjects.iterFast((subject, info) => {
         if (info.msgs > max) over.push(subject);
         return true;
       });
-      for (const subject of over) this.#trim(subject, this.#subjects.find(subject)!, max);
+      for (const subject of over) this.#trim(subject, this.#messages.subjects.find(subject)!, max);
     }
     if (config.maxAgeNs === 0n && this.#ttls === null) this.#cancelAgeCheck();
     else this.#expire();
@@ -866,7 +595,7 @@ export class MemoryStore implements StreamStore {
 
   #eachMsg(visit: (msg: StoredMsg) => void): void {
     const msg = new StoredMsg();
-    for (const block of this.#blocks) {
+    for (const block of this.#messages.blocks) {
       for (let seq = block.firstSeq; seq < block.endSeq(); seq++) {
         if (block.fetch(seq, msg)) visit(msg);
       }
@@ -877,7 +606,7 @@ export class MemoryStore implements StreamStore {
     const msg = new StoredMsg();
     const rules = this.#rules;
     const scheduling = this.#scheduling;
-    if (rules === null || scheduling === null || !this.#fetch(seq, msg)) return;
+    if (rules === null || scheduling === null || !this.#messages.fetch(seq, msg)) return;
     const next = rules.next(msg);
     const { scheduler, next: after } = rules.producedBy(msg);
     if (next !== null) scheduling.add(seq, subject, next.sec, next.ns);
@@ -895,7 +624,7 @@ export class MemoryStore implements StreamStore {
     }
     const load = (seq: number): StoredMsg | null => {
       const msg = new StoredMsg();
-      return this.#fetch(seq, msg) ? msg : null;
+      return this.#messages.fetch(seq, msg) ? msg : null;
     };
     const loadLast = (subject: string): StoredMsg | null => {
       const msg = new StoredMsg();
@@ -922,7 +651,9 @@ export class MemoryStore implements StreamStore {
     }
     const nowMs = this.#env.clock.nowMs();
     let fireInMs = maxAgeMs > 0 ? maxAgeMs : Infinity;
-    if (deltaMs === 0 && this.#totals.msgs > 0) fireInMs = Math.min(fireInMs, AGE_CHECK_MS_SOON);
+    if (deltaMs === 0 && this.#messages.totals.msgs > 0) {
+      fireInMs = Math.min(fireInMs, AGE_CHECK_MS_SOON);
+    }
     if (deltaMs > 0) fireInMs = Math.min(fireInMs, deltaMs);
     fireInMs = Math.max(AGE_CHECK_MS_MIN, Math.min(fireInMs, nextMs - nowMs, 0x7fffffff));
     const atMs = nowMs + fireInMs;
@@ -950,8 +681,9 @@ export class MemoryStore implements StreamStore {
     } finally {
       this.#ageCheckRunning = false;
     }
-    if (this.#totals.msgs === 0 && (this.#ttls?.count() ?? 0) === 0) this.#cancelAgeCheck();
-    else this.#resetAgeCheck(deltaMs);
+    if (this.#messages.totals.msgs === 0 && (this.#ttls?.count() ?? 0) === 0) {
+      this.#cancelAgeCheck();
+    } else this.#resetAgeCheck(deltaMs);
   }
 
   #expireByAge(markerTtlSec: number): number {
@@ -962,7 +694,7 @@ export class MemoryStore implements StreamStore {
     const all = new Matcher("");
     const msg = new StoredMsg();
     let seq = 0;
-    while (this.#next(all, seq, msg) === LoadCode.Found) {
+    while (this.#messages.next(all, seq, msg) === LoadCode.Found) {
       if (compareHalves(msg.tsHigh, msg.tsLow, limit.high, limit.low) > 0) {
         return Math.max(1, msOfHalves(msg.tsHigh, msg.tsLow) + maxAgeMs - nowMs);
       }
@@ -985,7 +717,7 @@ export class MemoryStore implements StreamStore {
     due.sort((a, b) => a.seq - b.seq);
     const msg = new StoredMsg();
     for (const { seq, sec } of due) {
-      if (this.#fetch(seq, msg)) this.#expireOne(msg, markerTtlSec);
+      if (this.#messages.fetch(seq, msg)) this.#expireOne(msg, markerTtlSec);
       else wheel.discard(seq, sec);
     }
   }
@@ -998,7 +730,7 @@ export class MemoryStore implements StreamStore {
     }
     const subject = msg.subject();
     const isMarker = isDeleteMarker(msg.bytes, msg.headersAt, msg.headersEnd);
-    const total = this.#subjects.find(subject)?.msgs ?? 0;
+    const total = this.#messages.subjects.find(subject)?.msgs ?? 0;
     const nowMs = this.#env.clock.nowMs();
     const { isLast, ask } = this.#markers.shouldProcess(seq, subject, total, nowMs);
     if (!ask) return;
@@ -1033,7 +765,7 @@ export class MemoryStore implements StreamStore {
   }
 
   utilization(): { total: number; reported: number } {
-    return { total: this.#totals.bytes, reported: this.#totals.bytes };
+    return { total: this.#messages.totals.bytes, reported: this.#messages.totals.bytes };
   }
 
   resetState(): void {
@@ -1053,7 +785,7 @@ export class MemoryStore implements StreamStore {
     this.#closed = true;
     this.#cancelAgeCheck();
     this.#scheduling?.stop();
-    const { msgs, bytes } = this.#totals;
+    const { msgs, bytes } = this.#messages.totals;
     this.#clear();
     this.#onUpdate?.(-msgs, -bytes, 0, "");
     return Promise.resolve();
@@ -1066,10 +798,4 @@ function sizeOf(msg: StoredMsg): number {
     msg.headersEnd - msg.headersAt,
     msg.payloadEnd - msg.payloadAt,
   );
-}
-
-function matcherOf(list: SimpleSublist | null): Matcher {
-  if (list === null || list.matchesFullWildcard()) return new Matcher("");
-  const single = list.singleFilter();
-  return single !== null ? new Matcher(single) : new Matcher("", list);
 }

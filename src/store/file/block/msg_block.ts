@@ -107,6 +107,8 @@ export interface BlockHost {
   readonly compression: "none" | "s2";
   /** Prepares the cipher of a block that has none yet; null while not encrypted. */
   loadCipher: ((block: MsgBlock) => void) | null;
+  /** Set when a name in the directory changed since its last sync. */
+  dirUnsynced: boolean;
   /** Told when damage was found in a block after recovery. */
   reportLost(block: MsgBlock, lost: LostStreamData): void;
   /** A buffer of the size of a block for one that is going to be filled, or null. */

@@ -31,7 +31,8 @@ export function replaceBlockFile(
     file.close();
   }
   disk.rename(temporary, block.path);
-  disk.syncDirNow(block.host.msgDir);
+  // Until the directory is synced the old file may come back: it holds the same messages.
+  block.host.dirUnsynced = true;
   block.isCompressed = compress;
   block.rawBytes = content.length;
   block.needSync = false;
