@@ -24,7 +24,7 @@ const UNDERSCORE = 95;
 /** Below this many bytes a loop copies faster than `set(subarray)`. */
 const LOOP_COPY_BYTES_MAX = 40;
 
-const GATEWAY_REPLY_PREFIX = "$GNR.";
+const GATEWAY_REPLY_PREFIX = "_GR_.";
 const RAFT_PREFIX = "$NRG.";
 const SERVICE_REPLY_PREFIX = "_R_.";
 const ACK_PREFIX = "$JS.ACK.";
@@ -34,6 +34,11 @@ const CROWDED_BYTES = 1024 * 1024;
 
 /** Messages of a slow consumer pass when less than this share of `max_pending` is pending. */
 const STALL_SHARE = 0.75;
+
+/** Whether the bytes begin with `prefix` and go on. */
+function goesBeyond(buffer: Uint8Array, start: number, end: number, prefix: string): boolean {
+  return end - start > prefix.length && hasPrefix(buffer, start, end, prefix);
+}
 
 function hasPrefix(buffer: Uint8Array, start: number, end: number, prefix: string): boolean {
   if (end - start < prefix.length) return false;
@@ -46,10 +51,10 @@ function hasPrefix(buffer: Uint8Array, start: number, end: number, prefix: strin
 /** Replies that only the server itself may use. */
 function isReservedReply(buffer: Uint8Array, start: number, end: number): boolean {
   const first = buffer[start];
-  if (first === UNDERSCORE) return hasPrefix(buffer, start, end, SERVICE_REPLY_PREFIX);
-  if (first !== DOLLAR) return false;
-  return hasPrefix(buffer, start, end, ACK_PREFIX) ||
-    hasPrefix(buffer, start, end, GATEWAY_REPLY_PREFIX);
+  if (first === DOLLAR) return goesBeyond(buffer, start, end, ACK_PREFIX);
+  if (first !== UNDERSCORE) return false;
+  return hasPrefix(buffer, start, end, SERVICE_REPLY_PREFIX) ||
+    goesBeyond(buffer, start, end, GATEWAY_REPLY_PREFIX);
 }
 
 function refusePublish(from: Connection, m: InboundMessage): void {
@@ -78,13 +83,13 @@ export function publishFromClient(core: Core, from: Connection, m: InboundMessag
   stats.inBytes += size;
   stats.inClientMsgs++;
   stats.inClientBytes += size;
-  if (m.args[m.subjectStart] === DOLLAR) {
-    if (
-      hasPrefix(m.args, m.subjectStart, m.subjectEnd, GATEWAY_REPLY_PREFIX) ||
-      (account !== core.systemAccount &&
-        hasPrefix(m.args, m.subjectStart, m.subjectEnd, RAFT_PREFIX))
-    ) return refusePublish(from, m);
-  }
+  const first = m.args[m.subjectStart];
+  if (
+    (first === UNDERSCORE &&
+      goesBeyond(m.args, m.subjectStart, m.subjectEnd, GATEWAY_REPLY_PREFIX)) ||
+    (first === DOLLAR && account !== core.systemAccount &&
+      hasPrefix(m.args, m.subjectStart, m.subjectEnd, RAFT_PREFIX))
+  ) return refusePublish(from, m);
   const permissions = from.permissions;
   if (permissions !== null && permissions.limitsPublish) {
     const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);

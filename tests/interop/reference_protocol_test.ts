@@ -1,0 +1,192 @@
+/**
+ * Sends the same bytes to natsts and to the real server and compares what comes back, and
+ * whether the connection stays open. Skipped where the real server is not on the path.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { type StartOptions, startServer } from "../../src/mod.ts";
+
+const goServer = [
+  "/usr/local/bin",
+  "/go/bin",
+  "/root/go/bin",
+  ...(Deno.env.get("PATH") ?? "")
+    .split(":"),
+].map((folder) => `${folder}/nats-server`).find((path) => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (_missing) {
+    return false;
+  }
+});
+if (goServer === undefined) console.log("nats-server is not on the path: comparison skipped");
+
+const QUIET = 'CONNECT {"verbose":false,"pedantic":false}\r\n';
+
+/** What is sent, piece by piece. */
+const SCRIPTS: Record<string, readonly string[]> = {
+  "ping before connect": ["PING\r\n"],
+  "verbose by default": ["SUB foo 1\r\nPUB foo 2\r\nok\r\nPING\r\n"],
+  "lower case": ["connect {}\r\nsub foo 1\r\npub foo 2\r\nok\r\nping\r\n"],
+  "white space": [`${QUIET}SUB \t foo   1  \r\nPUB\tfoo\t 2 \r\nok\r\nPING  \r\nPONG\r\n`],
+  "line ends with LF only": [`${QUIET}SUB foo 1\nPUB foo 2\nok\r\nPING\n`],
+  "reply": [`${QUIET}SUB foo 1\r\nPUB foo bar 2\r\nok\r\nPING\r\n`],
+  "leading zeros in the size": [`${QUIET}SUB foo 1\r\nPUB foo 002\r\nok\r\nPING\r\n`],
+  "split everywhere": [...`${QUIET}SUB foo 1\r\nPUB foo bar 5\r\nhello\r\nPING\r\n`],
+  "empty payload": [`${QUIET}SUB foo 1\r\nPUB foo 0\r\n\r\nPING\r\n`],
+  "empty payload split": [`${QUIET}SUB foo 1\r\nPUB foo 0\r\n`, "\r\nPING\r\n"],
+  "unknown operation": [`${QUIET}FOO\r\n`],
+  "unknown operation P": [`${QUIET}PAB\r\n`],
+  "bad payload end": [`${QUIET}PUB foo 2\r\nokxx\r\n`],
+  "publish without size": [`${QUIET}PUB foo\r\n`],
+  "publish with letters as size": [`${QUIET}PUB foo bar baz\r\n`],
+  "negative size": [`${QUIET}PUB foo -1\r\n`],
+  "too many arguments": [`${QUIET}PUB foo bar baz 2\r\nok\r\n`],
+  "size over the limit": [`${QUIET}PUB foo 99999999\r\n`],
+  "size over nine digits": [`${QUIET}PUB foo 9999999999\r\n`],
+  "headers not negotiated": [`${QUIET}HPUB foo 12 14\r\nNATS/1.0\r\n\r\nok\r\n`],
+  "headers": [
+    'CONNECT {"verbose":false,"headers":true}\r\nSUB foo 1\r\n' +
+    "HPUB foo 12 14\r\nNATS/1.0\r\n\r\nok\r\nHPUB foo re 12 12\r\nNATS/1.0\r\n\r\n\r\nPING\r\n",
+  ],
+  "header size over total": [
+    'CONNECT {"verbose":false,"headers":true}\r\nHPUB foo 15 14\r\nNATS/1.0\r\n\r\nok\r\n',
+  ],
+  "no responders": [
+    'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB re.* 9\r\n' +
+    "PUB foo re.1 2\r\nok\r\nPING\r\n",
+  ],
+  "no responders without headers": ['CONNECT {"verbose":false,"no_responders":true}\r\nPING\r\n'],
+  "no echo": ['CONNECT {"verbose":false,"echo":false}\r\nSUB foo 1\r\nPUB foo 2\r\nok\r\nPING\r\n'],
+  "bad protocol": ['CONNECT {"verbose":false,"protocol":22}\r\nPING\r\n'],
+  "bad JSON": ["CONNECT {bad}\r\nPING\r\n"],
+  "wrong JSON type": ['CONNECT {"verbose":"no"}\r\nPING\r\n'],
+  "empty connect": ["CONNECT \r\nPING\r\n"],
+  "account": ['CONNECT {"verbose":false,"account":"X"}\r\nPING\r\n'],
+  "pedantic": ['CONNECT {"verbose":false,"pedantic":true}\r\nPUB foo.* 2\r\nok\r\nPING\r\n'],
+  "invalid subjects": [
+    `${QUIET}SUB foo. 1\r\nSUB .foo 2\r\nSUB foo..bar 3\r\nSUB foo.>.bar 4\r\nSUB > 5\r\n` +
+    "PUB foo..bar 2\r\nok\r\nPUB foo. 2\r\nok\r\nPUB x 2\r\nok\r\nPING\r\n",
+  ],
+  "sub with one argument": [`${QUIET}SUB foo\r\nPING\r\n`],
+  "sub with four arguments": [`${QUIET}SUB foo q 1 2\r\nPING\r\n`],
+  "system queue": [`${QUIET}SUB foo _sys_ 1\r\nPING\r\n`],
+  "unsub": [`${QUIET}SUB foo 1\r\nUNSUB 1\r\nPUB foo 2\r\nok\r\nUNSUB 7\r\nPING\r\n`],
+  "unsub after two": [
+    `${QUIET}SUB foo 1\r\nUNSUB 1 2\r\n${"PUB foo 2\r\nok\r\n".repeat(4)}PING\r\n`,
+  ],
+  "unsub with a max already reached": [
+    `${QUIET}SUB foo 1\r\n${
+      "PUB foo 2\r\nok\r\n".repeat(2)
+    }UNSUB 1 1\r\nPUB foo 2\r\nok\r\nPING\r\n`,
+  ],
+  "unsub without argument": [`${QUIET}UNSUB \r\nPING\r\n`],
+  "same sid twice": [
+    `${QUIET}SUB foo 1\r\nSUB bar 1\r\nPUB bar 2\r\nok\r\nPUB foo 2\r\nok\r\nPING\r\n`,
+  ],
+  "reserved reply": [`${QUIET}PUB foo _R_.x 2\r\nok\r\nPUB foo $JS.ACK.x 2\r\nok\r\nPING\r\n`],
+  "reserved subjects": [
+    `${QUIET}PUB _GR_.x 2\r\nok\r\nPUB _GR_. 2\r\nok\r\nPUB $NRG.x 2\r\nok\r\nPING\r\n`,
+  ],
+  "err from the client": [`${QUIET}-ERR 'oh'\r\nPING\r\n`],
+  "ok from the client": [`${QUIET}+OK\r\nPING\r\n`],
+  "info from the client": [`${QUIET}INFO {}\r\nPING\r\n`],
+  "route operations": [`${QUIET}RS+ foo\r\nPING\r\n`],
+  "control line over the limit": [`${QUIET}PUB ${"x".repeat(5000)} 2\r\nok\r\n`],
+  "control line without end": [`${QUIET}SUB ${"x".repeat(70000)}`],
+  "connect again": [`${QUIET}SUB foo 1\r\n${QUIET}PUB foo 2\r\nok\r\nPING\r\n`],
+  "wildcards overlap": [
+    `${QUIET}SUB foo.* 1\r\nSUB foo.> 2\r\nSUB *.bar 3\r\nSUB > 4\r\nPUB foo.bar 1\r\nx\r\nPING\r\n`,
+  ],
+};
+
+const encoder = new TextEncoder();
+
+/** Everything the server sends until it is quiet or closes; INFO lines are cut out. */
+async function play(port: number, pieces: readonly string[]): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  conn.setNoDelay(true);
+  let text = "";
+  let closed = false;
+  const buffer = new Uint8Array(65536);
+  const readUntil = async (idleMs: number, done: () => boolean): Promise<void> => {
+    while (!closed && !done()) {
+      let timer = 0 as unknown as ReturnType<typeof setTimeout>;
+      const idle = new Promise<"idle">((resolve) => {
+        timer = setTimeout(() => resolve("idle"), idleMs);
+      });
+      pending ??= conn.read(buffer).catch(() => null);
+      const count = await Promise.race([pending, idle]);
+      clearTimeout(timer);
+      if (count === "idle") return;
+      pending = null;
+      if (count === null) closed = true;
+      else text += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+  };
+  let pending: Promise<number | null> | null = null;
+  await readUntil(3000, () => text.endsWith("\r\n"));
+  for (const piece of pieces) {
+    if (closed) break;
+    try {
+      await conn.write(encoder.encode(piece));
+    } catch (_reset) {
+      break;
+    }
+  }
+  await readUntil(150, () => false);
+  try {
+    conn.close();
+  } catch (_alreadyClosed) {
+    // The server was first.
+  }
+  await pending;
+  const shown = text.split("\r\n").filter((line) => !line.startsWith("INFO ")).sort().join("\n");
+  return `${shown}\n${closed ? "closed" : "open"}`;
+}
+
+async function startGo(): Promise<{ port: number; stop: () => Promise<void> }> {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const child = new Deno.Command(goServer!, {
+    args: ["-a", "127.0.0.1", "-p", String(port)],
+    stderr: "null",
+  }).spawn();
+  for (let tries = 0; tries < 200; tries++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      break;
+    } catch (_notYet) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+  return {
+    port,
+    stop: async () => {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+}
+
+Deno.test({
+  name: "natsts answers as nats-server does, byte for byte",
+  ignore: goServer === undefined,
+}, async (t) => {
+  const options: StartOptions = { host: "127.0.0.1", port: -1 };
+  const own = await startServer(options);
+  const go = await startGo();
+  try {
+    for (const [name, pieces] of Object.entries(SCRIPTS)) {
+      await t.step(name, async () => {
+        const [mine, theirs] = await Promise.all([play(own.port, pieces), play(go.port, pieces)]);
+        assertEquals(mine, theirs);
+      });
+    }
+  } finally {
+    await go.stop();
+    await own.stop();
+  }
+});
