@@ -5,7 +5,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { emptyOptions, processConfigFile } from "../../src/config/mod.ts";
 import { type StartOptions, startServer } from "../../src/mod.ts";
+import { systemConfigSource } from "../../src/platform/deno/config_source.ts";
 
 const goServer = [
   "/usr/local/bin",
@@ -146,12 +148,94 @@ async function play(port: number, pieces: readonly string[]): Promise<string> {
   return `${shown}\n${closed ? "closed" : "open"}`;
 }
 
-async function startGo(): Promise<{ port: number; stop: () => Promise<void> }> {
+const login = (user: string, more = ""): string =>
+  `CONNECT {"verbose":false,"headers":true,"user":"${user}","pass":"pw"${more}}\r\n`;
+
+const SECURED = `
+max_payload: 100
+max_subscriptions: 3
+max_sub_tokens: 4
+authorization {
+  default_permissions: { publish: "d.>", subscribe: ["d.>", "_INBOX.>"] }
+  users = [
+    { user: all, password: pw, permissions: { publish: ">", subscribe: ">" } }
+    { user: deny, password: pw, permissions: {
+        publish: { allow: ["p.>"], deny: ["p.secret", "p.*.secret"] }
+        subscribe: { allow: ["s.>", "p.>", "q.* work", "q.only"], deny: ["s.secret", "s.q busy"] } } }
+    { user: resp, password: pw, permissions: {
+        subscribe: "req.>", allow_responses: { max: 2, expires: "1m" } } }
+    { user: plain, password: pw }
+    { user: hashed, password: "$2a$04$MCV0uHPDLuCbyMC0Z0TQ7.rLpGhKfQmhkB2WLpQqCO6wHRqzRSUuG" }
+  ]
+}
+`;
+
+const SECURED_SCRIPTS: Record<string, readonly string[]> = {
+  "no connect": ["PING\r\n"],
+  "no user": [`${QUIET}PING\r\n`],
+  "wrong password": ['CONNECT {"verbose":false,"user":"all","pass":"no"}\r\nPING\r\n'],
+  "unknown user": [`${login("nobody")}PING\r\n`],
+  "wrong hashed password": [`${login("hashed")}PING\r\n`],
+  "lower case connect": [`${login("all").replace("CONNECT", "connect")}PING\r\n`],
+  "default permissions": [
+    `${login("plain")}SUB d.x 1\r\nSUB e.x 2\r\nPUB d.x 1\r\nx\r\nPUB e.x 1\r\nx\r\nPING\r\n`,
+  ],
+  "publish allow and deny": [
+    `${login("deny")}SUB p.> 1\r\nPUB p.a 1\r\nx\r\nPUB p.secret 1\r\nx\r\n` +
+    `PUB p.a.secret 1\r\nx\r\nPUB other 1\r\nx\r\nPUB p.> 1\r\nx\r\nPING\r\n`,
+  ],
+  "subscribe deny": [
+    `${login("deny")}SUB s.secret 1\r\nSUB s.a 2\r\nSUB z 3\r\nSUB s.q busy 4\r\nPING\r\n`,
+  ],
+  "queue permissions": [
+    `${
+      login("deny")
+    }SUB q.a work 1\r\nSUB q.a other 2\r\nSUB q.a 3\r\nSUB q.only any 4\r\nPING\r\n`,
+  ],
+  "verbose with violations": [
+    `${
+      login("plain", ',"verbose":true')
+    }SUB e 1\r\nSUB d.a 2\r\nPUB e 1\r\nx\r\nPUB d.a 1\r\nx\r\nPING\r\n`,
+  ],
+  "response permission without request": [`${login("resp")}PUB _INBOX.1 1\r\nx\r\nPING\r\n`],
+  "payload over the limit": [`${login("all")}PUB a 101\r\n`],
+  "payload at the limit": [`${login("all")}SUB a 1\r\nPUB a 100\r\n${"x".repeat(100)}\r\nPING\r\n`],
+  "too many subscriptions": [
+    `${login("all")}SUB a 1\r\nSUB b 2\r\nSUB c 3\r\nSUB d 4\r\nPUB d 1\r\nx\r\nPING\r\n`,
+  ],
+  "too many tokens": [`${login("all")}SUB a.b.c.d 1\r\nSUB a.b.c.d.e 2\r\nPING\r\n`],
+  "second login": [`${login("all")}SUB a 1\r\n${login("plain")}PUB a 1\r\nx\r\nPING\r\n`],
+};
+
+const TOKEN = 'authorization { token: "s3cr3t", timeout: 1 }';
+const TOKEN_SCRIPTS: Record<string, readonly string[]> = {
+  "token": ['CONNECT {"verbose":false,"auth_token":"s3cr3t"}\r\nPING\r\n'],
+  "wrong token": ['CONNECT {"verbose":false,"auth_token":"guess"}\r\nPING\r\n'],
+  "no token": [`${QUIET}PING\r\n`],
+};
+
+const NO_AUTH_USER = `
+no_auth_user: guest
+accounts {
+  A { users = [ { user: guest, password: pw } ] }
+  B { users = [ { user: other, password: pw } ] }
+}
+`;
+const NO_AUTH_USER_SCRIPTS: Record<string, readonly string[]> = {
+  "guest without connect": ["SUB a 1\r\nPUB a 1\r\nx\r\nPING\r\n"],
+  "guest": [`${QUIET}SUB a 1\r\nPUB a 1\r\nx\r\nPING\r\n`],
+  "other": [`${login("other")}SUB a 1\r\nPUB a 1\r\nx\r\nPING\r\n`],
+  "wrong password": ['CONNECT {"verbose":false,"user":"other","pass":"no"}\r\nPING\r\n'],
+};
+
+async function startGo(
+  config: string,
+): Promise<{ port: number; stop: () => Promise<void> }> {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   listener.close();
   const child = new Deno.Command(goServer!, {
-    args: ["-a", "127.0.0.1", "-p", String(port)],
+    args: ["-a", "127.0.0.1", "-p", String(port), "-c", config],
     stderr: "null",
   }).spawn();
   for (let tries = 0; tries < 200; tries++) {
@@ -171,22 +255,39 @@ async function startGo(): Promise<{ port: number; stop: () => Promise<void> }> {
   };
 }
 
-Deno.test({
-  name: "natsts answers as nats-server does, byte for byte",
-  ignore: goServer === undefined,
-}, async (t) => {
-  const options: StartOptions = { host: "127.0.0.1", port: -1 };
-  const own = await startServer(options);
-  const go = await startGo();
-  try {
-    for (const [name, pieces] of Object.entries(SCRIPTS)) {
-      await t.step(name, async () => {
-        const [mine, theirs] = await Promise.all([play(own.port, pieces), play(go.port, pieces)]);
-        assertEquals(mine, theirs);
-      });
+function optionsOf(config: string): StartOptions {
+  const options = emptyOptions();
+  processConfigFile(options, config, systemConfigSource());
+  return { ...options, host: "127.0.0.1", port: -1 };
+}
+
+const SETTINGS: readonly [name: string, config: string, Record<string, readonly string[]>][] = [
+  ["without configuration", "max_payload: 1MB", SCRIPTS],
+  ["with users and limits", SECURED, SECURED_SCRIPTS],
+  ["with a token", TOKEN, TOKEN_SCRIPTS],
+  ["with accounts and no_auth_user", NO_AUTH_USER, NO_AUTH_USER_SCRIPTS],
+];
+
+for (const [setting, text, scripts] of SETTINGS) {
+  Deno.test({
+    name: `natsts answers as nats-server does, byte for byte, ${setting}`,
+    ignore: goServer === undefined,
+  }, async (t) => {
+    const config = await Deno.makeTempFile({ suffix: ".conf" });
+    await Deno.writeTextFile(config, text);
+    const own = await startServer(optionsOf(config));
+    const go = await startGo(config);
+    try {
+      for (const [name, pieces] of Object.entries(scripts)) {
+        await t.step(name, async () => {
+          const [mine, theirs] = await Promise.all([play(own.port, pieces), play(go.port, pieces)]);
+          assertEquals(mine, theirs);
+        });
+      }
+    } finally {
+      await go.stop();
+      await own.stop();
+      await Deno.remove(config);
     }
-  } finally {
-    await go.stop();
-    await own.stop();
-  }
-});
+  });
+}
