@@ -1,0 +1,33 @@
+/**
+ * Compiles one executable for each target into `dist/`. Where the base binary cannot be
+ * downloaded it says so in one line and fails.
+ *
+ * @module
+ */
+
+const TARGETS = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+  "x86_64-pc-windows-msvc",
+];
+
+await Deno.mkdir("dist", { recursive: true });
+for (const target of TARGETS) {
+  const output = `dist/natsts-${target}`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["compile", "-A", "--target", target, "--output", output, "main.ts"],
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) {
+    const text = new TextDecoder().decode(stderr).replaceAll(/\x1b\[[\d;]*m/g, "");
+    const reason = text.split("\n").find((line) => /error|denied|refused/i.test(line)) ?? text;
+    console.error(
+      `cannot compile for ${target}: ${reason.trim()} (is the base binary's host reachable?)`,
+    );
+    Deno.exit(1);
+  }
+  console.log(output);
+}
