@@ -207,9 +207,7 @@ export class MemoryStore implements StreamStore {
 
   flushAllPending(): void {}
 
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
+  async sync(): Promise<void> {}
 
   loadMsg(seq: number, out: StoredMsg): LoadCode {
     this.#checkOpen();

@@ -297,10 +297,9 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   const keepsTarget = target !== null && target.firstSeq <= seq && target.msgs > 0;
   totals.lastSeq = seq;
   totals.lastTime.copyFrom(time);
-  let fresh: MsgBlock | null = null;
   if (!keepsTarget || !isLive || kept.length > 0 || target.isCompressed) {
     // What must outlive the cut blocks is on disk before they go.
-    fresh = core.newBlock();
+    core.newBlock();
     if (!isLive || !keepsTarget) core.writeTombstone(seq, time);
     writeTombstones(core, kept);
     core.settleBeforeRemoval();
@@ -314,7 +313,7 @@ function truncateTo(core: FileStoreCore, seq: number): void {
     totals.bytes -= block.bytes;
     core.forceRemoveBlock(block);
   }
-  core.lastBlock = fresh ?? target;
+  core.lastBlock = core.blocks[core.blocks.length - 1] ?? null;
   core.selectNextFirst();
   if (totals.msgs === 0) {
     totals.firstSeq = seq + 1;
