@@ -1,101 +1,206 @@
 /**
- * Results by subject: a direct-mapped table that is looked up with the bytes of a subject.
+ * Remembers the results of recent subjects.
  *
- * A subject is taken in only when it misses a second time, so that a stream of subjects that
- * never repeat costs no memory and drives nothing out.
+ * Sets of four slots, found by a hash of the subject and checked byte by byte. The table starts
+ * tiny, because a server may have ten thousand accounts, and grows with use up to a limit.
+ *
+ * An entry is never stale: an insert or remove drops exactly the entries whose subject it
+ * matches. A subject that is used once must not push out one that is used again and again, so
+ * past the first few hundred entries a subject gets in on its second miss only; the first leaves
+ * its hash with the doorkeeper.
  *
  * @module
  */
-import { byteStringOf } from "../base/text/byte_string.ts";
+import { matchLiteralBytes } from "../subject/mod.ts";
+import { hashSubject, sameBytes, wordPadding } from "./bytes.ts";
 import type { MatchResult } from "./result.ts";
 import type { SublistEntry } from "./types.ts";
 
-const FIRST_SLOTS = 16;
-const SLOTS_MAX = 4096;
+/** Most results that a cache holds. */
+export const matchCacheMax = 4096;
 
-interface Entry<S extends SublistEntry> {
-  readonly subject: string;
-  readonly hash: number;
-  readonly result: MatchResult<S>;
-  readonly epoch: number;
-}
+/** Results up to which every subject gets in. */
+const openDoorMax = 256;
+/** Subjects longer than this many bytes are not cached. */
+const keyBytesMax = 128;
+const slotsMin = 8;
+const growthFactor = 4;
+const setSize = 4;
+/** Hashes that the doorkeeper knows. A power of two. */
+const doorkeeperSize = 1024;
 
-/** The cache of one sublist. */
+/**
+ * Results by subject. Subjects come as `[start, end)` of a view that reaches a word further
+ * (see bytes.ts) and are copied.
+ */
 export class MatchCache<S extends SublistEntry> {
-  /** Raised when a wildcard subscription comes or goes: every entry may be wrong then. */
-  epoch = 0;
-  hits = 0;
-  #slots: (Entry<S> | null)[] = new Array(FIRST_SLOTS).fill(null);
-  #missed = new Int32Array(FIRST_SLOTS);
-  #filled = 0;
-  #evicted = 0;
+  /** Number of results held. */
+  count = 0;
+  #slots = 0;
+  #hashes: Int32Array = new Int32Array(0);
+  #lengths: Int32Array = new Int32Array(0);
+  #results: (MatchResult<S> | null)[] = [];
+  #keys: Uint8Array = new Uint8Array(0);
+  #keysView: DataView = new DataView(this.#keys.buffer);
+  #doorkeeper: Int32Array | null = null;
+  /** Slot of the last hit: the next message often has the same subject. */
+  #lastSlot = 0;
+  /** Slot of a full set that goes next. */
+  #victim = 0;
 
-  /** The result of the subject in `buffer[start, end)` with this hash, or null. */
-  find(buffer: Uint8Array, start: number, end: number, hash: number): MatchResult<S> | null {
-    const entry = this.#slots[hash & (this.#slots.length - 1)]!;
-    if (entry === null || entry.hash !== hash || entry.epoch !== this.epoch) return null;
-    const subject = entry.subject;
-    if (subject.length !== end - start) return null;
-    for (let i = 0; i < subject.length; i++) {
-      if (subject.charCodeAt(i) !== buffer[start + i]) return null;
-    }
-    this.hits++;
-    return entry.result;
+  /** The result for a subject, or null. */
+  get(view: DataView, start: number, end: number): MatchResult<S> | null {
+    if (this.count === 0) return null;
+    const length = end - start;
+    const last = this.#lastSlot;
+    if (
+      this.#lengths[last] === length &&
+      sameBytes(view, start, this.#keysView, last * keyBytesMax, length)
+    ) return this.#results[last]!;
+    const slot = this.#find(view, start, end, hashSubject(view, start, end));
+    if (slot < 0) return null;
+    this.#lastSlot = slot;
+    return this.#results[slot]!;
   }
 
-  /** Offers a result after a miss. */
-  offer(
-    buffer: Uint8Array,
-    start: number,
-    end: number,
-    hash: number,
-    result: MatchResult<S>,
-  ): void {
-    const slot = hash & (this.#slots.length - 1);
-    if (this.#missed[slot] !== hash) {
-      this.#missed[slot] = hash;
-      return;
+  /** Offers a result for a subject that {@linkcode get} did not have. */
+  offer(view: DataView, start: number, end: number, result: MatchResult<S>): void {
+    if (end - start > keyBytesMax) return;
+    const hash = hashSubject(view, start, end);
+    if (this.count >= openDoorMax && !this.#knownAtTheDoor(hash)) return;
+    let slot = this.#freeSlot(hash);
+    while (slot < 0 && this.#slots < matchCacheMax) {
+      this.#grow();
+      slot = this.#freeSlot(hash);
     }
-    const old = this.#slots[slot]!;
-    if (old === null) this.#filled++;
-    else if (old.epoch === this.epoch && old.hash !== hash) this.#evicted++;
-    this.#slots[slot] = {
-      subject: byteStringOf(buffer, start, end),
-      hash,
-      result,
-      epoch: this.epoch,
-    };
-    if (this.#evicted > this.#slots.length / 4 && this.#slots.length < SLOTS_MAX) this.#grow();
+    if (slot < 0) {
+      this.#victim = (this.#victim + 1) & (setSize - 1);
+      slot = this.#setOf(hash) + this.#victim;
+    } else {
+      this.count++;
+    }
+    this.#hashes[slot] = hash;
+    this.#lengths[slot] = end - start;
+    this.#results[slot] = result;
+    const keys = this.#keys;
+    for (let i = start, k = slot * keyBytesMax; i < end; i++, k++) keys[k] = view.getUint8(i);
+  }
+
+  /** Drops the entry of one subject. */
+  drop(view: DataView, start: number, end: number): void {
+    if (this.count === 0) return;
+    const slot = this.#find(view, start, end, hashSubject(view, start, end));
+    if (slot >= 0) this.#dropSlot(slot);
+  }
+
+  /**
+   * Drops the entries that `pattern`, a subject with wildcards, matches. `view` has its bytes
+   * at the start.
+   */
+  dropMatching(view: DataView, pattern: string): void {
+    if (this.count === 0) return;
+    const prefixLength = literalPrefixLength(pattern);
+    for (let slot = 0; slot < this.#slots; slot++) {
+      const length = this.#lengths[slot]!;
+      if (length === 0 || length < prefixLength) continue;
+      const key = slot * keyBytesMax;
+      if (
+        sameBytes(view, 0, this.#keysView, key, prefixLength) &&
+        matchLiteralBytes(this.#keys, key, key + length, pattern)
+      ) this.#dropSlot(slot);
+    }
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    if (this.count === 0) return;
+    this.#results.fill(null);
+    this.#hashes.fill(0);
+    this.#lengths.fill(0);
+    this.count = 0;
+  }
+
+  /** All results held, in no particular order. */
+  results(): MatchResult<S>[] {
+    return this.#results.filter((result) => result !== null);
+  }
+
+  /** First slot of the set of `hash`. */
+  #setOf(hash: number): number {
+    return (hash * setSize) & (this.#slots - 1);
+  }
+
+  #find(view: DataView, start: number, end: number, hash: number): number {
+    const length = end - start;
+    const set = this.#setOf(hash);
+    for (let slot = set; slot < set + setSize; slot++) {
+      if (
+        this.#hashes[slot] === hash && this.#lengths[slot] === length &&
+        sameBytes(view, start, this.#keysView, slot * keyBytesMax, length)
+      ) return slot;
+    }
+    return -1;
+  }
+
+  #freeSlot(hash: number): number {
+    if (this.#slots === 0) return -1;
+    const set = this.#setOf(hash);
+    for (let slot = set; slot < set + setSize; slot++) {
+      if (this.#results[slot] === null) return slot;
+    }
+    return -1;
+  }
+
+  #dropSlot(slot: number): void {
+    this.#results[slot] = null;
+    this.#hashes[slot] = 0;
+    // No subject is empty, so a free slot is never found.
+    this.#lengths[slot] = 0;
+    this.count--;
+  }
+
+  #knownAtTheDoor(hash: number): boolean {
+    const doorkeeper = this.#doorkeeper ??= new Int32Array(doorkeeperSize);
+    // Not the bits that choose the set, or the subjects of one set would fight here as well.
+    const at = (hash >>> 12) & (doorkeeperSize - 1);
+    if (doorkeeper[at] === hash) return true;
+    doorkeeper[at] = hash;
+    return false;
   }
 
   #grow(): void {
-    const old = this.#slots;
-    this.#slots = new Array(old.length * 4).fill(null);
-    this.#missed = new Int32Array(this.#slots.length);
-    this.#filled = 0;
-    this.#evicted = 0;
-    for (const entry of old) {
-      if (entry === null || entry.epoch !== this.epoch) continue;
-      this.#slots[entry.hash & (this.#slots.length - 1)] = entry;
-      this.#filled++;
+    const results = this.#results;
+    const hashes = this.#hashes;
+    const lengths = this.#lengths;
+    const keys = this.#keys;
+    const slots = results.length === 0
+      ? slotsMin
+      : Math.min(results.length * growthFactor, matchCacheMax);
+    this.#slots = slots;
+    this.#hashes = new Int32Array(slots);
+    this.#lengths = new Int32Array(slots);
+    this.#results = new Array<MatchResult<S> | null>(slots).fill(null);
+    this.#keys = new Uint8Array(slots * keyBytesMax + wordPadding);
+    this.#keysView = new DataView(this.#keys.buffer);
+    for (let from = 0; from < results.length; from++) {
+      if (results[from] === null) continue;
+      // There is room: all entries of a new set were in the same old set.
+      const to = this.#freeSlot(hashes[from]!);
+      this.#results[to] = results[from]!;
+      this.#hashes[to] = hashes[from]!;
+      this.#lengths[to] = lengths[from]!;
+      const key = from * keyBytesMax;
+      this.#keys.set(keys.subarray(key, key + lengths[from]!), to * keyBytesMax);
     }
   }
+}
 
-  /** Forgets the one subject that a literal subscription matches. */
-  forget(hash: number): void {
-    const slot = hash & (this.#slots.length - 1);
-    if (this.#slots[slot]?.hash === hash) {
-      this.#slots[slot] = null;
-      this.#filled--;
-    }
+/** Number of bytes before the first wildcard token. */
+function literalPrefixLength(pattern: string): number {
+  let start = 0;
+  for (const token of pattern.split(".")) {
+    if (token === "*" || token === ">") return start;
+    start += token.length + 1;
   }
-
-  /** The results that are still right. */
-  results(): MatchResult<S>[] {
-    const results: MatchResult<S>[] = [];
-    for (const entry of this.#slots) {
-      if (entry !== null && entry.epoch === this.epoch) results.push(entry.result);
-    }
-    return results;
-  }
+  return pattern.length;
 }

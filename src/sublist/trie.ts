@@ -1,264 +1,345 @@
 /**
- * The trie behind a sublist: one level per token, nodes found by a hash of the token's bytes.
+ * The trie of all subscriptions, by the tokens of their subjects.
  *
  * ```text
- * level ── buckets[hash] ─▶ node "orders" ─sibling▶ node …      each node: subscriptions
- *   ├ star ─▶ node "*"                                          and the level below
- *   └ full ─▶ node ">"
+ * root ─ orders ─ eu ─ *   (orders.eu.*)
+ *      │        └ >        (orders.>)
+ *      └ *  ─ status       (*.status)
  * ```
+ *
+ * The bytes of all tokens are in one pool, so that a node costs no string and no array, and a
+ * match compares words with words (server/sublist.go keeps a map of strings per level).
  *
  * @module
  */
-import { type MatchResult, weightedMembers } from "./result.ts";
-import { MatchResult as Result } from "./result.ts";
-import type { SublistEntry } from "./types.ts";
+import { hashToken, wordPadding } from "./bytes.ts";
+import { Level } from "./level.ts";
+import type { MatchScratch } from "./match_scratch.ts";
+import { Node } from "./node.ts";
+import { emptyResult, type MergeTable } from "./result.ts";
+import type { RemoveOutcome, SublistEntry } from "./types.ts";
 
-/** Subscriptions of a node up to which a list is scanned; more are kept in a set. */
-const LISTED_MAX = 32;
-const FIRST_BUCKETS = 2;
+const STAR = 0x2a;
+const GREATER = 0x3e;
+const poolBytesMin = 64;
 
-const DOT = 46;
-const NO_GROUPS: readonly never[] = [];
-
-/** FNV-1a over the code units of a byte string. */
-export function hashOfToken(token: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < token.length; i++) hash = Math.imul(hash ^ token.charCodeAt(i), 0x01000193);
-  return hash;
+/** What an insert or remove changed. */
+export class TrieChange {
+  /** The subject has a wildcard token. */
+  wildcard = false;
+  /** First plain subscription of the subject or first member of its group, or the last one. */
+  edge = false;
+  /** Merged results may hold the removed subscription. */
+  handedOut = false;
 }
 
-/** A few or many subscriptions. */
-class Members<S> {
-  #list: S[] | null = [];
-  #set: Set<S> | null = null;
+/** Subscriptions by subject. */
+export class Trie<S extends SublistEntry> {
+  readonly root: Level<S> = new Level<S>();
+  /** What the last {@linkcode insert} or {@linkcode remove} that succeeded changed. */
+  readonly change: TrieChange = new TrieChange();
+  #pool: Uint8Array = new Uint8Array(poolBytesMin);
+  #poolView: DataView = new DataView(this.#pool.buffer);
+  /** Bytes of the pool in use, those of gone nodes included. */
+  #poolUsed = 0;
+  /** Bytes of tokens that nodes still have. */
+  #poolLive = 0;
 
-  get size(): number {
-    return this.#set === null ? this.#list!.length : this.#set.size;
+  constructor(
+    readonly scratch: MatchScratch<S>,
+    readonly merges: MergeTable<S>,
+    /** Start value of token hashes. */
+    readonly seed: number,
+  ) {}
+
+  /** View of the bytes of all tokens. */
+  get tokens(): DataView {
+    return this.#poolView;
   }
 
-  add(sub: S): void {
-    if (this.#set !== null) {
-      this.#set.add(sub);
-      return;
-    }
-    const list = this.#list!;
-    if (list.includes(sub)) return;
-    list.push(sub);
-    if (list.length <= LISTED_MAX) return;
-    this.#set = new Set(list);
-    this.#list = null;
+  /** Number of bytes that the tokens take, with what is free for more. */
+  get poolBytes(): number {
+    return this.#pool.length;
   }
 
-  delete(sub: S): boolean {
-    if (this.#set !== null) return this.#set.delete(sub);
-    const at = this.#list!.indexOf(sub);
-    if (at < 0) return false;
-    this.#list!.splice(at, 1);
-    return true;
-  }
-
-  toArray(): S[] {
-    return this.#set === null ? this.#list!.slice() : [...this.#set];
-  }
-}
-
-/** A token of the trie with the subscriptions that end there. */
-export class Node<S extends SublistEntry> {
-  sibling: Node<S> | null = null;
-  next: Level<S> | null = null;
-  #plain: Members<S> | null = null;
-  #groups: Map<string, Members<S>> | null = null;
-  /** Result of these subscriptions alone; null after a change. */
-  #result: MatchResult<S> | null = null;
-
-  constructor(readonly token: string, readonly hash: number) {}
-
-  get isEmpty(): boolean {
-    return this.#plain === null && this.#groups === null &&
-      (this.next === null || this.next.isEmpty);
-  }
-
-  get hasSubscriptions(): boolean {
-    return this.#plain !== null || this.#groups !== null;
-  }
-
-  add(sub: S): void {
-    this.#result = null;
-    if (sub.queue === null) {
-      (this.#plain ??= new Members()).add(sub);
-      return;
-    }
-    this.#groups ??= new Map();
-    let group = this.#groups.get(sub.queue);
-    if (group === undefined) this.#groups.set(sub.queue, group = new Members());
-    group.add(sub);
-  }
-
-  remove(sub: S): boolean {
-    if (sub.queue === null) {
-      if (this.#plain === null || !this.#plain.delete(sub)) return false;
-      if (this.#plain.size === 0) this.#plain = null;
-    } else {
-      const group = this.#groups?.get(sub.queue);
-      if (group === undefined || !group.delete(sub)) return false;
-      if (group.size === 0) this.#groups!.delete(sub.queue);
-      if (this.#groups!.size === 0) this.#groups = null;
-    }
-    this.#result = null;
-    return true;
-  }
-
-  /** Forgets the prepared result, after a weight changed. */
-  refresh(): void {
-    this.#result = null;
-  }
-
-  /** Whether there is a plain subscription, or a member of `queue`. */
-  has(queue: string): boolean {
-    return queue === "" ? this.#plain !== null : this.#groups?.has(queue) ?? false;
-  }
-
-  /** The subscriptions that end here as a result of their own. */
-  result(takeId: () => number): MatchResult<S> {
-    this.#result ??= new Result<S>(
-      this.#plain?.toArray() ?? [],
-      this.#groups === null
-        ? NO_GROUPS
-        : [...this.#groups.values()].map((group) => weightedMembers(group.toArray())),
-      takeId(),
-    );
-    return this.#result;
-  }
-
-  collect(into: S[]): void {
-    if (this.#plain !== null) into.push(...this.#plain.toArray());
-    for (const group of this.#groups?.values() ?? []) into.push(...group.toArray());
-    this.next?.collect(into);
-  }
-}
-
-/** The tokens at one depth below one node. */
-export class Level<S extends SublistEntry> {
-  star: Node<S> | null = null;
-  full: Node<S> | null = null;
-  #buckets: (Node<S> | null)[] | null = null;
-  #count = 0;
-
-  get isEmpty(): boolean {
-    return this.#count === 0 && this.star === null && this.full === null;
-  }
-
-  /** The node of the literal token in `buffer[start, end)`, or null. */
-  find(hash: number, buffer: Uint8Array, start: number, end: number): Node<S> | null {
-    const buckets = this.#buckets;
-    if (buckets === null) return null;
-    const length = end - start;
-    search:
-    for (
-      let node = buckets[hash & (buckets.length - 1)]!;
-      node !== null;
-      node = node.sibling!
-    ) {
-      const token = node.token;
-      if (node.hash !== hash || token.length !== length) continue;
-      for (let i = 0; i < length; i++) {
-        if (token.charCodeAt(i) !== buffer[start + i]) continue search;
-      }
-      return node;
-    }
-    return null;
-  }
-
-  /** The node of a token of a subscription's subject, wildcards included. */
-  get(token: string): Node<S> | null {
-    if (token === "*") return this.star;
-    if (token === ">") return this.full;
-    const buckets = this.#buckets;
-    if (buckets === null) return null;
-    const hash = hashOfToken(token);
-    let node = buckets[hash & (buckets.length - 1)]!;
-    while (node !== null && (node.hash !== hash || node.token !== token)) node = node.sibling!;
-    return node;
-  }
-
-  /** {@linkcode get}, making the node when it is missing. */
-  getOrAdd(token: string): Node<S> {
-    const found = this.get(token);
-    if (found !== null) return found;
-    const node = new Node<S>(token, hashOfToken(token));
-    if (token === "*") this.star = node;
-    else if (token === ">") this.full = node;
-    else this.#link(node);
-    return node;
-  }
-
-  #link(node: Node<S>): void {
-    let buckets = this.#buckets ??= new Array<Node<S> | null>(FIRST_BUCKETS).fill(null);
-    if (this.#count >= buckets.length) {
-      const larger = new Array<Node<S> | null>(buckets.length * 4).fill(null);
-      for (let i = 0; i < buckets.length; i++) {
-        let old = buckets[i]!;
-        while (old !== null) {
-          const next = old.sibling;
-          const slot = old.hash & (larger.length - 1);
-          old.sibling = larger[slot]!;
-          larger[slot] = old;
-          old = next!;
+  /**
+   * Adds `sub`. False if its subject has an empty token or a `>` before the end. Leaves the
+   * subject's bytes at the start of the scratch.
+   */
+  insert(sub: S): boolean {
+    const scratch = this.scratch;
+    scratch.load(sub.subject);
+    if (!scratch.split(0, sub.subject.length) || hasEarlyFullWildcard(scratch)) return false;
+    const change = this.change;
+    change.wildcard = false;
+    const view = scratch.view;
+    let level = this.root;
+    let start = 0;
+    for (let i = 0;; i++) {
+      const end = scratch.ends[i]!;
+      const first = end - start === 1 ? view.getUint8(start) : 0;
+      let node: Node<S> | null;
+      if (first === STAR) {
+        node = level.pwc ??= new Node<S>(0, 0, 0);
+        change.wildcard = true;
+      } else if (first === GREATER) {
+        node = level.fwc ??= new Node<S>(0, 0, 0);
+        change.wildcard = true;
+      } else {
+        node = level.find(view, start, end, this.#poolView, this.seed);
+        if (node === null) {
+          node = this.#newNode(view, start, end);
+          level.add(node);
         }
       }
-      this.#buckets = buckets = larger;
-    }
-    const slot = node.hash & (buckets.length - 1);
-    node.sibling = buckets[slot]!;
-    buckets[slot] = node;
-    this.#count++;
-  }
-
-  /** Takes a node out. */
-  drop(node: Node<S>): void {
-    if (this.star === node) this.star = null;
-    else if (this.full === node) this.full = null;
-    else {
-      const buckets = this.#buckets!;
-      const slot = node.hash & (buckets.length - 1);
-      let before: Node<S> | null = null;
-      let at = buckets[slot]!;
-      while (at !== node) {
-        before = at;
-        at = at!.sibling!;
+      if (i + 1 === scratch.tokenCount) {
+        change.edge = node.add(sub);
+        return true;
       }
-      if (before === null) buckets[slot] = node.sibling;
-      else before.sibling = node.sibling;
-      if (--this.#count === 0) this.#buckets = null;
+      level = node.next ??= new Level<S>();
+      start = end + 1;
     }
   }
 
-  collect(into: S[]): void {
-    this.star?.collect(into);
-    this.full?.collect(into);
-    for (const first of this.#buckets ?? []) {
-      for (let node = first; node !== null; node = node.sibling) node.collect(into);
+  /** Takes out `sub` and the nodes that nothing needs any more. The scratch is as after insert. */
+  remove(sub: S): RemoveOutcome {
+    const scratch = this.scratch;
+    scratch.load(sub.subject);
+    if (!scratch.split(0, sub.subject.length) || hasEarlyFullWildcard(scratch)) {
+      return "invalid subject";
+    }
+    const change = this.change;
+    const { path, levels, tokenCount } = scratch;
+    change.wildcard = false;
+    let level: Level<S> | null = this.root;
+    let start = 0;
+    let depth = 0;
+    while (depth < tokenCount && level !== null) {
+      const end = scratch.ends[depth]!;
+      const node: Node<S> | null = this.#child(level, scratch.view, start, end);
+      if (node === null) break;
+      if (node === level.pwc || node === level.fwc) change.wildcard = true;
+      levels[depth] = level;
+      path[depth++] = node;
+      level = node.next;
+      start = end + 1;
+    }
+    let found = false;
+    if (depth === tokenCount) {
+      const last = path[depth - 1]!;
+      change.handedOut = last.handedOut;
+      found = last.delete(sub);
+      if (found) {
+        change.edge = !last.has(sub.queue);
+        this.#prune(depth);
+      }
+    }
+    // The scratch outlives the removed nodes.
+    while (depth > 0) path[--depth] = levels[depth] = null;
+    return found ? "removed" : "not found";
+  }
+
+  /** The node in which `subject` itself ends, or null. The scratch is as after insert. */
+  nodeOf(subject: string): Node<S> | null {
+    const scratch = this.scratch;
+    scratch.load(subject);
+    if (!scratch.split(0, subject.length)) return null;
+    let level: Level<S> | null = this.root;
+    let node: Node<S> | null = null;
+    let start = 0;
+    for (let i = 0; i < scratch.tokenCount; i++) {
+      if (level === null) return null;
+      const end = scratch.ends[i]!;
+      node = this.#child(level, scratch.view, start, end);
+      if (node === null) return null;
+      level = node.next;
+      start = end + 1;
+    }
+    return node;
+  }
+
+  /**
+   * Puts the results of all nodes that match the subject into `scratch.pieces` and returns their
+   * number. The scratch has the subject's view and tokens; `start` is where the subject begins.
+   */
+  collect(start: number): number {
+    const { view, ends, tokenCount, pieces, levels, levelTokens } = this.scratch;
+    const { merges, seed } = this;
+    const tokens = this.#poolView;
+    const last = tokenCount - 1;
+    let count = 0;
+    let pending = 0;
+    let level: Level<S> | null = this.root;
+    let i = 0;
+    for (;;) {
+      while (level !== null) {
+        const fwc: Node<S> | null = level.fwc;
+        if (fwc !== null) pieces[count++] = fwc.result ?? fwc.makeResult(merges.takeId());
+        const pwc: Node<S> | null = level.pwc;
+        if (pwc !== null) {
+          if (i === last) {
+            const piece = pwc.result ?? pwc.makeResult(merges.takeId());
+            if (piece !== emptyResult) pieces[count++] = piece;
+          } else if (pwc.next !== null) {
+            if (level.size === 0) {
+              // Nothing else to try here: go on below without a detour.
+              level = pwc.next;
+              i++;
+              continue;
+            }
+            levels[pending] = pwc.next;
+            levelTokens[pending++] = i + 1;
+          }
+        }
+        if (level.size === 0) break;
+        const tokenStart = i === 0 ? start : ends[i - 1]! + 1;
+        const node: Node<S> | null = level.find(view, tokenStart, ends[i]!, tokens, seed);
+        if (node === null) break;
+        if (i === last) {
+          const piece = node.result ?? node.makeResult(merges.takeId());
+          if (piece !== emptyResult) pieces[count++] = piece;
+          break;
+        }
+        level = node.next;
+        i++;
+      }
+      if (pending === 0) return count;
+      level = levels[--pending]!;
+      levels[pending] = null;
+      i = levelTokens[pending]!;
     }
   }
 
-  /** Collects into `hits` the nodes whose subscriptions match the subject in `buffer[at, end)`. */
-  walk(buffer: Uint8Array, at: number, end: number, hits: Node<S>[]): void {
-    if (this.full !== null) hits.push(this.full);
-    let hash = 0x811c9dc5;
-    let i = at;
-    for (; i < end; i++) {
-      const byte = buffer[i]!;
-      if (byte === DOT) break;
-      hash = Math.imul(hash ^ byte, 0x01000193);
+  /** Whether any subscription matches; the scratch is as for {@linkcode collect}. */
+  matchesAny(start: number): boolean {
+    const { view, ends, tokenCount, levels, levelTokens } = this.scratch;
+    const tokens = this.#poolView;
+    const last = tokenCount - 1;
+    let pending = 0;
+    let level: Level<S> | null = this.root;
+    let i = 0;
+    let found = false;
+    for (;;) {
+      while (level !== null) {
+        const pwc: Node<S> | null = level.pwc;
+        if (level.fwc !== null || (i === last && pwc !== null && !pwc.empty)) {
+          found = true;
+          break;
+        }
+        if (i < last && pwc !== null && pwc.next !== null) {
+          levels[pending] = pwc.next;
+          levelTokens[pending++] = i + 1;
+        }
+        if (level.size === 0) break;
+        const tokenStart = i === 0 ? start : ends[i - 1]! + 1;
+        const node: Node<S> | null = level.find(view, tokenStart, ends[i]!, tokens, this.seed);
+        if (node === null) break;
+        if (i === last) {
+          found = !node.empty;
+          break;
+        }
+        level = node.next;
+        i++;
+      }
+      if (found || pending === 0) break;
+      level = levels[--pending]!;
+      levels[pending] = null;
+      i = levelTokens[pending]!;
     }
-    const star = this.star;
-    const node = this.find(hash, buffer, at, i);
-    if (i >= end) {
-      if (star !== null && star.hasSubscriptions) hits.push(star);
-      if (node !== null && node.hasSubscriptions) hits.push(node);
-      return;
-    }
-    if (star !== null && star.next !== null) star.next.walk(buffer, i + 1, end, hits);
-    if (node !== null && node.next !== null) node.next.walk(buffer, i + 1, end, hits);
+    while (pending > 0) levels[--pending] = null;
+    return found;
   }
+
+  /** All nodes, in no particular order. The trie must not change meanwhile. */
+  *nodes(): Generator<Node<S>> {
+    const levels: Level<S>[] = [this.root];
+    for (let level = levels.pop(); level !== undefined; level = levels.pop()) {
+      for (const node of level.nodes()) {
+        if (node.next !== null) levels.push(node.next);
+        yield node;
+      }
+    }
+  }
+
+  /** Number of levels that have nodes, on the longest way down. */
+  depth(): number {
+    let depth = 0;
+    let levels = this.root.empty ? [] : [this.root];
+    while (levels.length > 0) {
+      depth++;
+      const below: Level<S>[] = [];
+      for (const level of levels) {
+        for (const node of level.nodes()) {
+          if (node.next !== null) below.push(node.next);
+        }
+      }
+      levels = below;
+    }
+    return depth;
+  }
+
+  /** The node for the token in `[start, end)` as a subscription has it: `*` is the wildcard. */
+  #child(level: Level<S>, view: DataView, start: number, end: number): Node<S> | null {
+    const first = end - start === 1 ? view.getUint8(start) : 0;
+    if (first === STAR) return level.pwc;
+    if (first === GREATER) return level.fwc;
+    return level.find(view, start, end, this.#poolView, this.seed);
+  }
+
+  #newNode(view: DataView, start: number, end: number): Node<S> {
+    const length = end - start;
+    if (this.#poolUsed + length + wordPadding > this.#pool.length) this.#makeRoom(length);
+    const offset = this.#poolUsed;
+    for (let i = 0; i < length; i++) this.#pool[offset + i] = view.getUint8(start + i);
+    this.#poolUsed += length;
+    this.#poolLive += length;
+    return new Node<S>(hashToken(view, start, end, this.seed), offset, length);
+  }
+
+  /** Makes the pool anew, twice as large as what it has to hold, without the gone tokens. */
+  #makeRoom(length: number): void {
+    const old = this.#pool;
+    const pool = new Uint8Array(2 * (this.#poolLive + length) + wordPadding);
+    if (this.#poolLive === this.#poolUsed) {
+      pool.set(old.subarray(0, this.#poolUsed));
+    } else {
+      let used = 0;
+      for (const node of this.nodes()) {
+        const from = node.offset;
+        node.offset = used;
+        for (let i = 0; i < node.length; i++) pool[used++] = old[from + i]!;
+      }
+      this.#poolUsed = used;
+    }
+    this.#pool = pool;
+    this.#poolView = new DataView(pool.buffer);
+  }
+
+  /** Drops the nodes of `scratch.path` from the end on as long as they are empty. */
+  #prune(depth: number): void {
+    const { path, levels } = this.scratch;
+    for (let i = depth - 1; i >= 0; i--) {
+      const node = path[i]!;
+      if (!node.empty || node.next !== null) return;
+      const level = levels[i]!;
+      if (node === level.pwc) level.pwc = null;
+      else if (node === level.fwc) level.fwc = null;
+      else {
+        level.delete(node);
+        this.#poolLive -= node.length;
+      }
+      if (i > 0 && level.empty) path[i - 1]!.next = null;
+    }
+  }
+}
+
+/** Whether a token before the last one is `>`. */
+function hasEarlyFullWildcard<S extends SublistEntry>(scratch: MatchScratch<S>): boolean {
+  let start = 0;
+  for (let i = 0; i < scratch.tokenCount - 1; i++) {
+    const end = scratch.ends[i]!;
+    if (end - start === 1 && scratch.view.getUint8(start) === GREATER) return true;
+    start = end + 1;
+  }
+  return false;
 }

@@ -36,7 +36,7 @@ export interface SublistResult<S extends SublistEntry> {
 /** What {@linkcode Sublist.tryRemove} says. */
 export type RemoveOutcome = "removed" | "invalid subject" | "not found";
 
-/** Number of subscriptions that match a subject. Weights do not count. */
+/** Number of subscriptions that match a subject, as a match lists them. */
 export interface InterestCount {
   readonly plain: number;
   readonly queue: number;
