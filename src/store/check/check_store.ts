@@ -1,0 +1,158 @@
+/**
+ * Verifies the directory of a stream, nats-server's or ours, block by block without opening it as
+ * a store, and repairs only by moving aside what is damaged.
+ *
+ * @module
+ */
+import type { StoreEnvironment } from "../stream_store.ts";
+import { streamStoreConfig } from "../config.ts";
+import { decompressBlock } from "../file/format/compression.ts";
+import { decodeFullState } from "../file/format/full_state.ts";
+import {
+  blockHashKey,
+  recordLength,
+  RecordMark,
+  recordMark,
+  recordSeq,
+  sha256,
+} from "../file/format/record.ts";
+import { findDamage } from "../file/block/survey.ts";
+import { FileStore } from "../file/file_store.ts";
+
+/** What was found in one block. */
+export interface BlockReport {
+  readonly index: number;
+  readonly fileBytes: number;
+  readonly records: number;
+  readonly tombstones: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly damagedBytes: number;
+  /** Why the block could not be read at all, or null. */
+  readonly error: string | null;
+}
+
+/** What was found in a stream's directory. */
+export interface StreamReport {
+  readonly stream: string;
+  readonly blocks: readonly BlockReport[];
+  /** "ok", "missing", or what is wrong with `index.db`. */
+  readonly index: string;
+  readonly isEncrypted: boolean;
+  readonly isSound: boolean;
+}
+
+/** Reads everything in the stream directory `dir` of stream `name`; changes nothing. */
+export function checkStream(env: StoreEnvironment, dir: string, name: string): StreamReport {
+  const { disk } = env;
+  const isEncrypted = disk.stat(`${dir}/meta.key`) !== null;
+  const blocks: BlockReport[] = [];
+  for (const entry of disk.list(`${dir}/msgs`)) {
+    const match = /^(\d+)\.blk$/.exec(entry.name);
+    if (match !== null) {
+      blocks.push(checkBlock(env, `${dir}/msgs/${entry.name}`, name, Number(match[1])));
+    }
+  }
+  blocks.sort((a, b) => a.index - b.index);
+  const index = isEncrypted ? "encrypted" : checkIndex(env, `${dir}/msgs/index.db`, name);
+  const isSound = blocks.every((block) => block.error === null && block.damagedBytes === 0) &&
+    (index === "ok" || index === "missing" || index === "encrypted");
+  return { stream: name, blocks, index, isEncrypted, isSound };
+}
+
+function checkBlock(
+  env: StoreEnvironment,
+  path: string,
+  name: string,
+  index: number,
+): BlockReport {
+  const report = {
+    index,
+    fileBytes: 0,
+    records: 0,
+    tombstones: 0,
+    firstSeq: 0,
+    lastSeq: 0,
+    damagedBytes: 0,
+    error: null as string | null,
+  };
+  try {
+    const file = env.disk.readFile(path);
+    report.fileBytes = file.length;
+    if (env.disk.stat(path.replace(/\.blk$/, ".key")) !== null) {
+      report.error = "encrypted: open the stream with its key to verify it";
+      return report;
+    }
+    const bytes = decompressBlock(file);
+    const damage = findDamage(env.hasher, blockHashKey(name, index), bytes);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = 0;
+    for (const range of [...damage, { start: bytes.length, end: bytes.length }]) {
+      for (; at < range.start; at += recordLength(view, at)) {
+        if (recordMark(view, at) === RecordMark.Tombstone) {
+          report.tombstones++;
+          continue;
+        }
+        report.records++;
+        report.lastSeq = recordSeq(view, at);
+        report.firstSeq ||= report.lastSeq;
+      }
+      report.damagedBytes += range.end - range.start;
+      at = range.end;
+    }
+  } catch (error) {
+    report.error = error instanceof Error ? error.message : String(error);
+  }
+  return report;
+}
+
+function checkIndex(env: StoreEnvironment, path: string, name: string): string {
+  if (env.disk.stat(path) === null) return "missing";
+  try {
+    const content = env.disk.readFile(path);
+    const body = content.subarray(0, content.length - 8);
+    env.hasher.setKey(sha256(name));
+    const sum = env.hasher.hash(body);
+    if (sum.some((byte, i) => byte !== content[body.length + i])) return "checksum mismatch";
+    decodeFullState(body, () => {});
+    return "ok";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * Repairs a plain stream by opening and closing it: damage goes to its `lost` directory, and the
+ * rest is written back. Returns what was lost.
+ */
+export async function repairStream(
+  env: StoreEnvironment,
+  dir: string,
+  name: string,
+): Promise<{ msgs: number; bytes: number }> {
+  env.disk.removeTree(`${dir}/msgs/index.db`);
+  const store = new FileStore(env, { storeDir: dir }, streamStoreConfig({ name }));
+  const { lost } = store.state();
+  await store.stop();
+  return { msgs: lost?.msgs.length ?? 0, bytes: lost?.bytes ?? 0 };
+}
+
+/** The report as lines of a table. */
+export function formatReport(report: StreamReport): string {
+  const rows = report.blocks.map((block) =>
+    [
+      block.index,
+      block.fileBytes,
+      block.records,
+      block.tombstones,
+      `${block.firstSeq}-${block.lastSeq}`,
+      block.error ?? (block.damagedBytes > 0 ? `${block.damagedBytes} bytes damaged` : "ok"),
+    ].map(String)
+  );
+  const table = [["block", "bytes", "records", "tombstones", "sequences", "state"], ...rows];
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
+  const lines = table.map((row) =>
+    row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()
+  );
+  return [`stream ${report.stream}: index.db ${report.index}`, ...lines].join("\n");
+}
