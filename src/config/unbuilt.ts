@@ -39,10 +39,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   ],
   ["tls: TLS for clients is not built yet", ({ tlsConfig }) => tlsConfig !== null],
   ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
-  [
-    "accounts.mappings: subject mappings are not built yet",
-    ({ accounts }) => accounts.some(({ mappings }) => mappings.length > 0),
-  ],
   ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
   [
     "syslog, remote_syslog: logging to syslog is not built yet",

@@ -36,3 +36,5 @@ export {
   subjectsCollide,
   tokensAreSubsetMatch,
 } from "./match.ts";
+export { SubjectMappings, type WeightedDestination } from "./mapping.ts";
+export { type RandomBelow, SubjectTransform } from "./transform.ts";

@@ -18,14 +18,17 @@ for (const target of TARGETS) {
   const output = `dist/natsts-${target}`;
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["compile", "-A", "--target", target, "--output", output, "main.ts"],
+    env: { NO_COLOR: "1" },
     stdout: "null",
     stderr: "piped",
   }).output();
   if (!success) {
-    const text = new TextDecoder().decode(stderr).replaceAll(/\x1b\[[\d;]*m/g, "");
-    const reason = text.split("\n").find((line) => /error|denied|refused/i.test(line)) ?? text;
+    const lines = new TextDecoder().decode(stderr).split("\n").filter((line) => line.trim() !== "");
+    const reason = lines.slice(lines.findIndex((line) => line.startsWith("error"))).map((line) =>
+      line.trim()
+    ).join(" ");
     console.error(
-      `cannot compile for ${target}: ${reason.trim()} (is the base binary's host reachable?)`,
+      `cannot compile for ${target}: ${reason} (is the base binary's host reachable?)`,
     );
     Deno.exit(1);
   }

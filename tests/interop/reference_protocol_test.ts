@@ -228,6 +228,42 @@ const NO_AUTH_USER_SCRIPTS: Record<string, readonly string[]> = {
   "wrong password": ['CONNECT {"verbose":false,"user":"other","pass":"no"}\r\nPING\r\n'],
 };
 
+const MAPPED = `
+mappings {
+  plain: other
+  "w.*.*": "v.$2.{{wildcard(1)}}"
+  "p.*.*": "p.{{partition(5,1,2)}}.$1"
+  "pp.*": "pp.{{partition(7)}}.$1"
+  "sl.*": "sl.{{SplitFromLeft(1,3)}}"
+  "sr.*": "sr.{{splitFromRight(1,3)}}"
+  "cl.*": "cl.{{SliceFromLeft(1,3)}}"
+  "cr.*": "cr.{{SliceFromRight(1,3)}}"
+  "sp.*": "sp.{{split(1,-)}}"
+  "full.*.>": "moved.$1.>"
+  "lost": [ { destination: lost, weight: 0% } ]
+  "cluster": [ { destination: here, weight: 100%, cluster: elsewhere } ]
+}
+`;
+const MAPPED_SCRIPTS: Record<string, readonly string[]> = Object.fromEntries(
+  [
+    "plain",
+    "w.a.b",
+    ...["1", "22", "abc", "x-y"].map((token) => `p.${token}.z`),
+    ...["1", "22", "abc", "x-y"].map((token) => `pp.${token}`),
+    ...["sl", "sr", "cl", "cr", "sp"].flatMap((name) =>
+      ["a", "abc", "abcd", "abcdef", "abcdefgh", "-a--b-c-"].map((token) => `${name}.${token}`)
+    ),
+    "full.a.b",
+    "full.a.b.c",
+    "lost",
+    "cluster",
+    "unmapped",
+  ].map((subject) => [
+    subject,
+    [`${QUIET}SUB > 1\r\nPUB ${subject} reply.x 2\r\nok\r\nPING\r\n`],
+  ]),
+);
+
 async function startGo(
   config: string,
 ): Promise<{ port: number; stop: () => Promise<void> }> {
@@ -265,6 +301,7 @@ const SETTINGS: readonly [name: string, config: string, Record<string, readonly 
   ["without configuration", "max_payload: 1MB", SCRIPTS],
   ["with users and limits", SECURED, SECURED_SCRIPTS],
   ["with a token", TOKEN, TOKEN_SCRIPTS],
+  ["with subject mappings", MAPPED, MAPPED_SCRIPTS],
   ["with accounts and no_auth_user", NO_AUTH_USER, NO_AUTH_USER_SCRIPTS],
 ];
 

@@ -24,7 +24,7 @@ export interface Limits {
 
 /** Finds where messages of mapped subjects go. */
 export interface SubjectMapper {
-  /** The mapped subject, or null when `subject` is not mapped. */
+  /** The mapped subject, null when `subject` is not mapped, empty when the message is lost. */
   map(subject: string): string | null;
 }
 
