@@ -37,7 +37,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
   ],
-  ["tls: TLS for clients is not built yet", ({ tlsConfig }) => tlsConfig !== null],
   ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
   ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
   [

@@ -10,3 +10,4 @@ export * from "./loop.ts";
 export * from "./net.ts";
 export * from "./process.ts";
 export * from "./random.ts";
+export * from "./tls.ts";

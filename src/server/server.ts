@@ -20,10 +20,13 @@ import type {
   Net,
   Process,
   Random,
+  TlsUpgrader,
   Transport,
 } from "../platform/mod.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
+import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
 import { configureAccounts } from "./configure_accounts.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
@@ -35,6 +38,9 @@ export interface ServerEnvironment {
   readonly random: Random;
   readonly net: Net;
   readonly process: Process;
+  readonly tls: TlsUpgrader;
+  /** Certificates and keys. */
+  readonly files: ConfigSource;
   readonly log: Logger;
   /** Name and version of the runtime, for INFO and /varz. */
   readonly runtime: string;
@@ -62,6 +68,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   totalConnections = 0;
   #nextConnectionId: number;
   #listener: Listener | null = null;
+  readonly #tls: ClientTls | null;
   #running = false;
   #lameDuck = false;
   #stopping: Promise<void> | null = null;
@@ -81,6 +88,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.core = new Core(options, env);
     configureAccounts(this.core);
     this.auth = new Authenticator(this.core);
+    this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
@@ -97,6 +105,9 @@ export class Server implements ClientContext, ConnectionRegistry {
     info.port = options.port;
     info.headers = !options.noHeaderSupport;
     info.auth_required = this.auth.required;
+    info.tls_required = options.tlsConfig !== null && !options.allowNonTls;
+    info.tls_available = options.tlsConfig !== null && options.allowNonTls;
+    info.tls_verify = options.tlsConfig?.verify ?? false;
     info.max_payload = options.maxPayload;
     info.api_lvl = API_LEVEL;
     info.xkey = createCurve().getPublicKey();
@@ -143,6 +154,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       log.notice(`Using configuration file: ${options.configFile} ${digest}`);
     }
     this.#running = true;
+    this.#tls?.start();
     if (!options.dontListen) this.#listen();
   }
 
@@ -207,7 +219,8 @@ export class Server implements ClientContext, ConnectionRegistry {
       return;
     }
     if (this.auth.nonceRequired) connection.nonce = this.#nonce();
-    connection.sendLine(this.infoLine(connection, false));
+    const handshakeFirst = this.#tls !== null && this.options.tlsHandshakeFirst;
+    if (!handshakeFirst) connection.sendLine(this.infoLine(connection, false));
     const { maxConn } = this.options;
     if (maxConn < 0 || (maxConn > 0 && this.clients.size >= maxConn)) {
       connection.rateLimitedError("maximum connections exceeded");
@@ -216,7 +229,38 @@ export class Server implements ClientContext, ConnectionRegistry {
       return;
     }
     this.clients.set(connection.id, connection);
+    if (this.#tls !== null && !(await this.#secure(connection, this.#tls, handshakeFirst))) return;
     await new ClientConnection(this, connection).serve(null);
+  }
+
+  /** Brings a connection to where its protocol starts; false when it was closed on the way. */
+  async #secure(connection: Connection, tls: ClientTls, first: boolean): Promise<boolean> {
+    const { allowNonTls } = this.options;
+    let handshakeFirst = first;
+    if (first && !(await tls.beginsWithTls(connection))) {
+      if (connection.closed) return false;
+      handshakeFirst = false;
+      connection.sendLine(this.infoLine(connection, false));
+    }
+    // INFO must have left in plain text before TLS takes the transport over.
+    await connection.out.drained();
+    if (connection.closed) return false;
+    let secured = true;
+    if (!handshakeFirst && (connection.inProcess || allowNonTls)) {
+      secured = await tls.wantsTls(connection);
+      if (connection.closed) return false;
+    }
+    if (secured && !(await tls.handshake(connection))) return false;
+    if (handshakeFirst) {
+      connection.handshakeFirst = true;
+      connection.sendLine(this.infoLine(connection, false));
+    }
+    const { tls: state } = connection.transport;
+    if (state !== null) {
+      connection.debug("TLS handshake complete");
+      connection.debug(`TLS version ${state.version}, cipher suite ${state.cipherSuite}`);
+    }
+    return true;
   }
 
   #nonce(): string {
@@ -235,6 +279,11 @@ export class Server implements ClientContext, ConnectionRegistry {
       max_payload: connection.maxPayload,
       nonce: afterConnect ? "" : connection.nonce,
     };
+    if (!afterConnect && own.tls_required && connection.inProcess) {
+      own.tls_required = false;
+      own.tls_available = true;
+    }
+    if (!afterConnect && connection.handshakeFirst) own.tls_required = true;
     if (!afterConnect && own.auth_required && options.noAuthUser !== "") own.auth_required = false;
     if (afterConnect) {
       own.connect_info = true;
@@ -319,6 +368,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { log } = this.env;
     log.notice("Initiating Shutdown...");
     this.#running = false;
+    this.#tls?.stop();
     this.#listener?.close();
     for (const connection of [...this.clients.values()]) {
       connection.close(ClosedState.ServerShutdown);

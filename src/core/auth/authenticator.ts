@@ -9,10 +9,12 @@
 import { timingSafeEqual } from "node:crypto";
 import { fromPublic } from "@nats-io/nkeys";
 import { compare } from "bcryptjs";
+import { goQuote } from "../../base/text/go_format.ts";
 import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import { ClosedState } from "../connection/closed_state.ts";
 import type { Core } from "../core.ts";
+import { certificateUser } from "./certificate_user.ts";
 import { ConnectionPermissions } from "../permission/permissions.ts";
 
 /** What became of a login. */
@@ -74,6 +76,7 @@ export class Authenticator {
     const { connect } = connection;
     if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection);
     if (this.#users.size > 0) {
+      if (options.tlsMap) return this.#checkCertificate(connection);
       if (
         options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
         connect.auth_token === "" && connect.nkey === ""
@@ -125,6 +128,30 @@ export class Authenticator {
       return matches ? this.#bindUser(connection, user) : AuthOutcome.Refused;
     }
     return matches.then((ok) => ok ? this.#bindUser(connection, user) : AuthOutcome.Refused);
+  }
+
+  #checkCertificate(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+    const allowed = (user: User): boolean =>
+      this.#typeAllowed(connection, user.allowedConnectionTypes);
+    const user = certificateUser(connection, {
+      find: (name) => {
+        const found = this.#users.get(name);
+        return found !== undefined && allowed(found) ? found : null;
+      },
+      all: () => [...this.#users.values()].filter(allowed),
+    });
+    if (user === null) return AuthOutcome.Refused;
+    const { connect, core } = connection;
+    if (connect.user !== "") {
+      core.env.log.warn(
+        `User ${goQuote(connect.user)} found in connect proto, but user required from cert`,
+      );
+    }
+    connect.user = user.username;
+    const matches = passwordMatches(user.password, connect.pass);
+    const outcome = (ok: boolean): AuthOutcome | Promise<AuthOutcome> =>
+      ok ? this.#bindUser(connection, user) : AuthOutcome.Refused;
+    return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
   }
 
   #checkSingle(

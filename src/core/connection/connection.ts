@@ -112,6 +112,12 @@ export class Connection implements OutboundOwner {
     this.#label = `${address} - cid:${id}`;
   }
 
+  /** Goes on over `transport`, TLS over the one before; nothing may be in flight. */
+  replaceTransport(transport: Transport): void {
+    this.out.replaceTransport(transport);
+    this.transport = transport;
+  }
+
   /** The connection as log lines name it. */
   get label(): string {
     return this.#label;

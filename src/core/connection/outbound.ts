@@ -70,14 +70,23 @@ export class Outbound {
   #lastFlushBytes = 0;
   #closed = false;
   #idleWaiters: (() => void)[] | null = null;
+  #transport: Transport;
 
   constructor(
-    readonly transport: Transport,
+    transport: Transport,
     readonly pool: SlabPool,
     readonly owner: OutboundOwner,
     /** Monotonic milliseconds. */
     readonly nowMs: () => number,
-  ) {}
+  ) {
+    this.#transport = transport;
+  }
+
+  /** Writes to `transport` from now on; only while nothing is in flight. */
+  replaceTransport(transport: Transport): void {
+    if (this.#inFlight !== null) throw new Error("cannot change transports during a write");
+    this.#transport = transport;
+  }
 
   /** Bytes that have not left yet. */
   get pendingBytes(): number {
@@ -157,7 +166,7 @@ export class Outbound {
         this.attemptedBytes = end;
         let at = 0;
         while (at < end) {
-          const written = await this.transport.write(slab.subarray(at, end));
+          const written = await this.#transport.write(slab.subarray(at, end));
           at += written;
           this.writtenBytes = at;
           this.#inFlightBytes = end - at;

@@ -9,6 +9,8 @@ import { systemLoop } from "./loop.ts";
 import { systemNet } from "./net.ts";
 import { systemProcess } from "./process.ts";
 import { systemRandom } from "./random.ts";
+import { systemConfigSource } from "./config_source.ts";
+import { systemTls } from "./tls.ts";
 
 /** The real world around a server. */
 export function systemEnvironment(log: Logger) {
@@ -18,6 +20,8 @@ export function systemEnvironment(log: Logger) {
     random: systemRandom(),
     net: systemNet(),
     process: systemProcess(),
+    tls: systemTls(),
+    files: systemConfigSource(),
     runtime: `deno${Deno.version.deno}`,
     log,
   };

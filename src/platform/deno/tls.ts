@@ -1,0 +1,405 @@
+/**
+ * Server-side TLS by `node:tls`, over any {@linkcode Transport}: Deno's own TLS cannot take over a
+ * connection that has already carried plain text as a server.
+ *
+ * ```text
+ * transport ◀─▶ Duplex ◀─▶ TLSSocket ◀─▶ TlsTransport
+ * ```
+ *
+ * @module
+ */
+import { X509Certificate } from "node:crypto";
+import { createSecureContext, type DetailedPeerCertificate, TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { readCertificate } from "../../base/crypto/x509.ts";
+import { type Endpoint, type TlsState, type Transport, TransportError } from "../net.ts";
+import {
+  type TlsServerContext,
+  type TlsServerSettings,
+  TlsTexts,
+  type TlsUpgrader,
+  TlsVerificationError,
+} from "../tls.ts";
+import { readServerName } from "./client_hello.ts";
+
+const RAW_READ_BYTES = 16 * 1024;
+/** Decrypted bytes that wait for a reader before the socket is paused. */
+const QUEUE_BYTES_MAX = 64 * 1024;
+const HANDSHAKE_RECORD = 0x16;
+const CLOSED_REASON = "use of closed network connection";
+
+/** Why a certificate is refused, in the words of Go's `crypto/x509`. */
+const UNKNOWN_AUTHORITY = "x509: certificate signed by unknown authority";
+const WRONG_USAGE = "x509: certificate specifies an incompatible key usage";
+const EXPIRED = "x509: certificate has expired or is not yet valid";
+
+/** Extended key usages that let a certificate speak for a client: clientAuth, any. */
+const CLIENT_USAGES = ["1.3.6.1.5.5.7.3.2", "2.5.29.37.0"];
+
+const CURVES: Readonly<Record<string, string>> = {
+  X25519MLKEM768: "X25519MLKEM768",
+  X25519: "X25519",
+  CurveP256: "prime256v1",
+  CurveP384: "secp384r1",
+  CurveP521: "secp521r1",
+};
+
+/** TLS of this machine. */
+export function systemTls(): TlsUpgrader {
+  return { serverContext: (settings) => new NodeTlsContext(settings) };
+}
+
+/** `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` as `ECDHE-RSA-AES128-GCM-SHA256`. */
+function openSslName(name: string): string {
+  if (!name.includes("_WITH_")) return name;
+  return name.replace(/^TLS_/, "").replace("_WITH_", "_").replace(/^RSA_/, "")
+    .replace("AES_128", "AES128").replace("AES_256", "AES256").replace(/_CBC_SHA/, "_SHA")
+    .replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305").replaceAll("_", "-");
+}
+
+type SecureContext = ReturnType<typeof createSecureContext>;
+
+class NodeTlsContext implements TlsServerContext {
+  readonly #contexts: SecureContext[];
+  readonly #names: string[][];
+  readonly #verifyClient: boolean;
+
+  constructor(settings: TlsServerSettings) {
+    this.#verifyClient = settings.verifyClient;
+    const curves = settings.curves.map((name) => CURVES[name]).filter((name) => name !== undefined);
+    this.#contexts = settings.certificates.map(({ chainPem, keyPem }) =>
+      createSecureContext({
+        cert: chainPem,
+        key: keyPem,
+        ...(settings.authoritiesPem === null ? {} : { ca: settings.authoritiesPem }),
+        ciphers: settings.ciphers.map(openSslName).join(":"),
+        ...(curves.length === 0 ? {} : { ecdhCurve: curves.join(":") }),
+        minVersion: settings.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2",
+      })
+    );
+    this.#names = settings.certificates.map(({ chainPem }) => dnsNames(chainPem));
+  }
+
+  async accept(transport: Transport, timeoutMs: number): Promise<Transport> {
+    const handshake = new Handshake(transport, timeoutMs);
+    try {
+      const hello = await handshake.readHello();
+      const context = this.#contextFor(readServerName(hello));
+      return await handshake.complete(context, hello, this.#verifyClient);
+    } catch (error) {
+      transport.close();
+      throw handshake.reasonFor(error);
+    } finally {
+      handshake.end();
+    }
+  }
+
+  #contextFor(serverName: string): SecureContext {
+    const name = serverName.toLowerCase();
+    const wildcard = name.replace(/^[^.]+/, "*");
+    const index = this.#names.findIndex((names) =>
+      names.includes(name) || names.includes(wildcard)
+    );
+    return this.#contexts[Math.max(index, 0)]!;
+  }
+}
+
+function dnsNames(chainPem: string): string[] {
+  const names = new X509Certificate(chainPem).subjectAltName ?? "";
+  return [...names.matchAll(/(?:^|, )DNS:([^,]+)/g)].map((match) => match[1]!.toLowerCase());
+}
+
+/** One handshake and its deadline. */
+class Handshake {
+  readonly #transport: Transport;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #timedOut = false;
+  #ended = false;
+  #socket: TLSSocket | null = null;
+
+  constructor(transport: Transport, timeoutMs: number) {
+    this.#transport = transport;
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      transport.close();
+      this.#socket?.destroy();
+    }, timeoutMs);
+  }
+
+  /** The first record's worth of bytes, or what came of it. */
+  async readHello(): Promise<Uint8Array> {
+    let hello = new Uint8Array(0);
+    for (;;) {
+      if (hello.length > 0 && hello[0] !== HANDSHAKE_RECORD) {
+        throw new TransportError(TlsTexts.notTls);
+      }
+      const needed = hello.length < 5 ? 5 : 5 + hello[3]! * 256 + hello[4]!;
+      if (hello.length >= needed) return hello;
+      const more = new Uint8Array(RAW_READ_BYTES);
+      const count = await this.#transport.read(more);
+      if (count === null) {
+        this.#ended = true;
+        throw new TransportError(TlsTexts.ended);
+      }
+      const joined = new Uint8Array(hello.length + count);
+      joined.set(hello);
+      joined.set(more.subarray(0, count), hello.length);
+      hello = joined;
+    }
+  }
+
+  async complete(
+    context: SecureContext,
+    hello: Uint8Array,
+    verifyClient: boolean,
+  ): Promise<Transport> {
+    const stream = new TransportStream(this.#transport, hello);
+    const socket = new TLSSocket(stream as unknown as Socket, {
+      isServer: true,
+      secureContext: context,
+      requestCert: verifyClient,
+      rejectUnauthorized: false,
+    });
+    this.#socket = socket;
+    const transport = new TlsTransport(socket, this.#transport, stream);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once("secure", resolve);
+        socket.once("error", reject);
+        socket.once("close", () => {
+          this.#ended = stream.ended;
+          reject(new TransportError(TlsTexts.ended));
+        });
+      });
+      transport.tls = stateOf(socket, readServerName(hello), verifyClient);
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+    return transport;
+  }
+
+  /** What the caller is told about `error`. */
+  reasonFor(error: unknown): TransportError {
+    const { local, remote } = this.#transport;
+    if (this.#timedOut) {
+      const ends = `${local.host}:${local.port}->${remote.host}:${remote.port}`;
+      const message = `read tcp ${ends}: ${TlsTexts.timeout}`;
+      return new TransportError(TlsTexts.timeout, { cause: error, message });
+    }
+    if (error instanceof TransportError) return error;
+    if (this.#ended) return new TransportError(TlsTexts.ended, { cause: error });
+    const text = error instanceof Error ? error.message : String(error);
+    return new TransportError(text.startsWith("tls: ") ? text : `tls: ${text}`, { cause: error });
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Parts of the TLS socket's handle that Node's types leave out. */
+interface VerifyingHandle {
+  /** OpenSSL's code, or empty when the chain is good. */
+  verifyError?(): string | { code?: string } | null;
+}
+
+function mayBeClient(leaf: Uint8Array): boolean {
+  const { usages } = readCertificate(leaf);
+  return usages === null || usages.some((usage) => CLIENT_USAGES.includes(usage));
+}
+
+/** What is wrong with the certificate's time, or null; the platform's codes do not say. */
+function expiryText(leaf: Uint8Array): string | null {
+  const { validFrom, validTo } = new X509Certificate(leaf);
+  const text = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+  const nowMs = Date.now();
+  const fromMs = Date.parse(validFrom);
+  const toMs = Date.parse(validTo);
+  if (nowMs > toMs) return `${EXPIRED}: current time ${text(nowMs)} is after ${text(toMs)}`;
+  if (nowMs < fromMs) return `${EXPIRED}: current time ${text(nowMs)} is before ${text(fromMs)}`;
+  return null;
+}
+
+function unverified(reason: string, chain: readonly Uint8Array[]): TlsVerificationError {
+  return new TlsVerificationError(`tls: failed to verify certificate: ${reason}`, chain);
+}
+
+function stateOf(socket: TLSSocket, serverName: string, verifyClient: boolean): TlsState {
+  const peerCertificates = verifyClient ? peerChain(socket) : [];
+  if (verifyClient) {
+    if (peerCertificates.length === 0) throw new TransportError(TlsTexts.noCertificate);
+    const handle = (socket as unknown as { _handle: VerifyingHandle | null })._handle;
+    // Without an answer nothing is verified: refuse, not accept.
+    const error = handle?.verifyError === undefined ? "UNAVAILABLE" : handle.verifyError();
+    const leaf = peerCertificates[0]!;
+    if (!mayBeClient(leaf)) throw unverified(WRONG_USAGE, peerCertificates);
+    if (error !== null && error !== "") {
+      throw unverified(expiryText(leaf) ?? UNKNOWN_AUTHORITY, peerCertificates);
+    }
+  }
+  return {
+    version: (socket.getProtocol() ?? "").replace("TLSv", ""),
+    cipherSuite: goCipherName(socket.getCipher().name),
+    peerCertificates,
+    peerVerified: verifyClient,
+    serverName,
+  };
+}
+
+/** `ECDHE-RSA-AES128-GCM-SHA256` as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
+function goCipherName(name: string): string {
+  if (name.startsWith("TLS_")) return name;
+  const text = name.replaceAll("-", "_").replace(/AES(\d+)_SHA$/, "AES$1_CBC_SHA")
+    .replace(/AES(\d+)/, "AES_$1").replace(/POLY1305$/, "POLY1305_SHA256")
+    .replace(/_(AES|CHACHA20)/, "_WITH_$1");
+  return `TLS_${text}`;
+}
+
+function peerChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  const seen = new Set<string>();
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (next?.raw !== undefined && !seen.has(next.fingerprint256)) {
+    seen.add(next.fingerprint256);
+    chain.push(new Uint8Array(next.raw));
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
+
+/** A transport as the stream that TLS wants below it. */
+class TransportStream extends Duplex {
+  /** The peer ended its side. */
+  ended = false;
+  readonly #transport: Transport;
+  readonly #buffer = new Uint8Array(RAW_READ_BYTES);
+  #first: Uint8Array | null;
+
+  constructor(transport: Transport, first: Uint8Array) {
+    super({ allowHalfOpen: true, emitClose: true });
+    this.#transport = transport;
+    this.#first = first;
+  }
+
+  override _read(): void {
+    const first = this.#first;
+    if (first !== null) {
+      this.#first = null;
+      // TLSSocket starts a tick after it is made, and cannot bear an end before that.
+      setTimeout(() => this.push(first), 0);
+      return;
+    }
+    this.#transport.read(this.#buffer).then((count) => {
+      if (count === null) this.ended = true;
+      this.push(count === null ? null : this.#buffer.slice(0, count));
+    }, (error) => this.destroy(error));
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+    this.#writeAll(chunk).then(() => done(), done);
+  }
+
+  async #writeAll(chunk: Uint8Array): Promise<void> {
+    let at = 0;
+    while (at < chunk.length) at += await this.#transport.write(chunk.subarray(at));
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#transport.close();
+    done(error);
+  }
+}
+
+class TlsTransport implements Transport {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  tls: TlsState | null = null;
+  readonly #socket: TLSSocket;
+  readonly #stream: TransportStream;
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #ended = false;
+  #failure: TransportError | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(socket: TLSSocket, under: Transport, stream: TransportStream) {
+    this.local = under.local;
+    this.remote = under.remote;
+    this.#socket = socket;
+    this.#stream = stream;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#queue.push(chunk);
+      this.#queuedBytes += chunk.length;
+      if (this.#queuedBytes >= QUEUE_BYTES_MAX) socket.pause();
+      this.#awake();
+    });
+    socket.on("end", () => this.#end());
+    socket.on("error", (error: Error) => this.#fail(error));
+    stream.on("error", (error: Error) => this.#fail(error));
+    socket.on("close", () => this.#end());
+    stream.on("close", () => this.#end());
+  }
+
+  async read(target: Uint8Array): Promise<number | null> {
+    while (this.#queue.length === 0) {
+      if (this.#failure !== null) throw this.#failure;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    let at = 0;
+    while (at < target.length && this.#queue.length > 0) {
+      const chunk = this.#queue[0]!;
+      const part = chunk.subarray(0, target.length - at);
+      target.set(part, at);
+      at += part.length;
+      if (part.length === chunk.length) this.#queue.shift();
+      else this.#queue[0] = chunk.subarray(part.length);
+    }
+    this.#queuedBytes -= at;
+    if (this.#queuedBytes < QUEUE_BYTES_MAX && this.#socket.isPaused()) this.#socket.resume();
+    return at;
+  }
+
+  write(source: Uint8Array): Promise<number> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const closed = (): void => reject(this.#failure ?? new TransportError(CLOSED_REASON));
+      this.#socket.once("close", closed);
+      // The slab goes back to its pool once the promise settles, so TLS gets a copy.
+      this.#socket.write(source.slice(), (error) => {
+        this.#socket.off("close", closed);
+        if (error) reject(this.#failure ?? new TransportError(error.message, { cause: error }));
+        else resolve(source.length);
+      });
+    });
+  }
+
+  close(): void {
+    this.#failure ??= new TransportError(CLOSED_REASON);
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    this.#socket.destroy();
+    this.#stream.destroy();
+    this.#awake();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error instanceof TransportError
+      ? error
+      : new TransportError(error.message, { cause: error });
+    this.#awake();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#awake();
+  }
+
+  #awake(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}

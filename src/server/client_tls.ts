@@ -1,0 +1,172 @@
+/**
+ * TLS of client connections: when it starts, what it takes, and what is logged about it.
+ *
+ * Reference: createClientEx in server/server.go, doTLSHandshake in server/client.go,
+ * matchesPinnedCert in server/auth.go.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { readCertificate } from "../base/crypto/x509.ts";
+import type { Options, TlsOptions } from "../config/mod.ts";
+import { goNameText } from "../core/auth/distinguished_name.ts";
+import { ClosedState } from "../core/connection/closed_state.ts";
+import type { Connection } from "../core/connection/connection.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
+import {
+  type Clock,
+  type Logger,
+  type Loop,
+  type TimerHandle,
+  type TlsServerContext,
+  TlsTexts,
+  type TlsUpgrader,
+  TlsVerificationError,
+  type Transport,
+  TransportError,
+} from "../platform/mod.ts";
+import { PeekTransport } from "../transport/peek.ts";
+import { tlsServerSettings } from "../transport/tls_context.ts";
+import { RateCounter } from "./rate_counter.ts";
+
+const HANDSHAKE_RECORD = 0x16;
+const REPORT_INTERVAL_MS = 1000;
+/** In-process clients may use TLS or not, so that one that starts with TLS is always told. */
+const IN_PROCESS_FALLBACK_MS = 50;
+
+/** The world of {@linkcode ClientTls}. */
+export interface ClientTlsEnvironment {
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly log: Logger;
+  readonly tls: TlsUpgrader;
+  readonly files: ConfigSource;
+}
+
+/** TLS on the client port of one server. */
+export class ClientTls {
+  readonly #context: TlsServerContext;
+  readonly #rate: RateCounter | null;
+  #report: TimerHandle | null = null;
+
+  /** Throws FileError or what the platform says of certificates that cannot be used. */
+  constructor(
+    readonly options: Options,
+    tls: TlsOptions,
+    readonly env: ClientTlsEnvironment,
+  ) {
+    this.#context = env.tls.serverContext(tlsServerSettings(tls, env.files));
+    this.#rate = options.tlsRateLimit > 0
+      ? new RateCounter(options.tlsRateLimit, env.clock.monotonicMs)
+      : null;
+  }
+
+  /** Starts reporting refused handshakes. */
+  start(): void {
+    const rate = this.#rate;
+    if (rate === null) return;
+    this.#report = this.env.loop.setRepeating(() => {
+      const blocked = rate.takeBlocked();
+      if (blocked > 0) {
+        this.env.log.warn(`Rejected ${blocked} connections due to TLS rate limiting`);
+      }
+    }, REPORT_INTERVAL_MS);
+  }
+
+  stop(): void {
+    if (this.#report !== null) this.env.loop.clearTimer(this.#report);
+    this.#report = null;
+  }
+
+  /**
+   * Waits for a client of `handshake_first` to begin. False when it stays silent for the fallback
+   * delay and wants INFO.
+   */
+  async beginsWithTls(connection: Connection): Promise<boolean> {
+    const fallbackMs = this.options.tlsHandshakeFirstFallbackMs > 0
+      ? this.options.tlsHandshakeFirstFallbackMs
+      : connection.inProcess
+      ? IN_PROCESS_FALLBACK_MS
+      : 0;
+    return fallbackMs === 0 || await this.#peek(connection, fallbackMs) !== null;
+  }
+
+  /** After INFO, where both are allowed: whether the client's first byte is TLS. */
+  async wantsTls(connection: Connection): Promise<boolean> {
+    return await this.#peek(connection, this.options.tlsTimeoutMs) === HANDSHAKE_RECORD;
+  }
+
+  async #peek(connection: Connection, delayMs: number): Promise<number | null> {
+    let { transport } = connection;
+    if (!(transport instanceof PeekTransport)) {
+      transport = new PeekTransport(transport, this.env.loop);
+      connection.replaceTransport(transport);
+    }
+    return await (transport as PeekTransport).peek(delayMs);
+  }
+
+  /** Shakes hands; false when the connection has been closed instead. */
+  async handshake(connection: Connection): Promise<boolean> {
+    if (this.#rate !== null && !this.#rate.allow()) {
+      connection.sendError("Connection throttling is active. Please try again later.");
+      connection.close(ClosedState.MaxConnectionsExceeded);
+      return false;
+    }
+    connection.debug("Starting TLS client connection handshake");
+    let transport: Transport;
+    try {
+      transport = await this.#context.accept(connection.transport, this.options.tlsTimeoutMs);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      if (!connection.closed) refuse(connection, error);
+      return false;
+    }
+    if (connection.closed) {
+      transport.close();
+      return false;
+    }
+    connection.replaceTransport(transport);
+    if (!matchesPinned(connection, this.options.tlsPinnedCerts)) {
+      connection.error("TLS handshake error: certificate not pinned");
+      connection.close(ClosedState.TLSHandshakeError);
+      return false;
+    }
+    return true;
+  }
+}
+
+function refuse(connection: Connection, error: TransportError): void {
+  if (error.reason === TlsTexts.timeout) {
+    connection.debug("TLS handshake timeout");
+    connection.sendError("Secure Connection - TLS Required");
+  }
+  const line = `TLS handshake error: ${error.message}${chainText(error)}`;
+  // Load balancers and port scans make these; nobody has to act on them.
+  const isProbe = error.reason === TlsTexts.timeout || error.reason === TlsTexts.notTls;
+  if (isProbe) connection.debug(line);
+  else connection.error(line);
+  connection.close(ClosedState.TLSHandshakeError);
+}
+
+/** Names the certificates that could not be verified, so that an operator can find them. */
+function chainText(error: TransportError): string {
+  if (!(error instanceof TlsVerificationError)) return "";
+  const texts = error.certificates.map((der) => {
+    const digest = createHash("sha256").update(der).digest("hex");
+    return `${goNameText(readCertificate(der).subject)} SHA-256: ${digest}`;
+  });
+  return texts.length === 0 ? "" : ` (${texts.join("; ")})`;
+}
+
+function matchesPinned(connection: Connection, pinned: ReadonlySet<string> | null): boolean {
+  if (pinned === null) return true;
+  const leaf = connection.transport.tls?.peerCertificates[0];
+  if (leaf === undefined) {
+    connection.debug("Failed pinned cert test as client did not provide a certificate");
+    return false;
+  }
+  const keyId = createHash("sha256").update(readCertificate(leaf).publicKeyInfo).digest("hex");
+  if (pinned.has(keyId)) return true;
+  connection.debug(`Failed pinned cert test for key id: ${keyId}`);
+  return false;
+}
