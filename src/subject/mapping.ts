@@ -1,114 +1,190 @@
 /**
- * Subject mappings of an account: where messages published to a subject really go.
- *
- * Reference: AddWeightedMappings and selectMappedSubject in server/accounts.go.
+ * Weighted mappings of the subjects that an account's clients publish to (server/accounts.go
+ * AddWeightedMappings, selectMappedSubject).
  *
  * @module
  */
-import { tokensAreSubsetMatch } from "./match.ts";
+import { byteStringOf, textOfByteString } from "../base/text/byte_string.ts";
+import { goQuote } from "../base/text/go_format.ts";
+import { ServerError } from "../errors/mod.ts";
+import { subjectIsSubsetMatch, subjectMatchesFilterBytes } from "./match.ts";
 import { tokenizeSubject } from "./tokens.ts";
-import { type RandomBelow, SubjectTransform } from "./transform.ts";
-import { subjectHasWildcard } from "./validate.ts";
+import {
+  newSubjectTransform,
+  type RandomBelow,
+  type SubjectTransform,
+  tokenizeWildcards,
+  validateMapping,
+} from "./transform.ts";
+import { isValidSubject, subjectHasWildcard } from "./validate.ts";
 
-/** A destination as it is configured; subjects are byte strings. */
+/** Where messages of a mapped subject may go. */
 export interface WeightedDestination {
+  /** Subject of the destination, with placeholders, as a byte string. */
   readonly subject: string;
-  /** Percent, 0 to 100. */
+  /** Share of the messages in percent, 0 to 100. */
   readonly weight: number;
-  /** Cluster to which it is limited; empty is everywhere. */
+  /** The cluster for which alone this counts; empty for all others. */
   readonly cluster: string;
 }
 
-interface Destination {
-  readonly transform: SubjectTransform;
-  weight: number;
+/** A mapping whose weights cannot be. The message is the reference's. */
+export class MappingWeightError extends Error {
+  override readonly name = "MappingWeightError";
+}
+
+interface WeightedTransform {
+  readonly transform: SubjectTransform | null;
+  /** Taken for a dice below this, of 100, that no earlier one took. */
+  readonly below: number;
 }
 
 interface Mapping {
   readonly source: string;
-  readonly sourceTokens: readonly string[];
-  readonly literal: boolean;
-  readonly destinations: readonly Destination[];
-  readonly byCluster: ReadonlyMap<string, readonly Destination[]>;
+  readonly hasWildcard: boolean;
+  readonly everywhere: readonly WeightedTransform[];
+  readonly byCluster: ReadonlyMap<string, readonly WeightedTransform[]> | null;
 }
 
-/** The mappings of one account; the first whose source matches decides. */
+/** The mappings of one account. The first one that matches a subject counts. */
 export class SubjectMappings {
-  readonly #mappings: Mapping[] = [];
+  readonly #random: RandomBelow;
+  #mappings: Mapping[] = [];
 
-  constructor(readonly random: RandomBelow, readonly clusterName: string = "") {}
+  constructor(
+    random: RandomBelow,
+    /** Name of the cluster that this server is in; empty for none. May change. */
+    public clusterName = "",
+  ) {
+    this.#random = random;
+  }
 
-  /** Adds a mapping, or replaces the one with the same source. Throws for bad subjects. */
-  add(source: string, weighted: readonly WeightedDestination[]): void {
-    const general: Destination[] = [];
-    const byCluster = new Map<string, Destination[]>();
-    for (const { subject, weight, cluster } of weighted) {
-      const transform = SubjectTransform.create(source, subject, { random: this.random });
-      let list = general;
-      if (cluster !== "") {
-        list = byCluster.get(cluster) ?? [];
-        byCluster.set(cluster, list);
-      }
-      list.push({ transform, weight });
-    }
-    const namesSource = weighted.some(({ subject }) => subject === source);
-    this.#complete(source, general, namesSource);
-    for (const list of byCluster.values()) this.#complete(source, list, namesSource);
-    const mapping: Mapping = {
-      source,
-      sourceTokens: source.split("."),
-      literal: !subjectHasWildcard(source),
-      destinations: general,
-      byCluster,
-    };
-    const at = this.#mappings.findIndex((existing) => existing.source === source);
+  /** Number of mapped sources. */
+  get size(): number {
+    return this.#mappings.length;
+  }
+
+  /** The mapped sources, in their order. */
+  sources(): string[] {
+    return this.#mappings.map(({ source }) => source);
+  }
+
+  /**
+   * Maps `source` to `destinations`, in place of what it was mapped to before. What is missing
+   * to 100 percent stays with `source`, unless that is a destination itself: then it is lost on
+   * purpose.
+   *
+   * @throws {ServerError} `ErrBadSubject` and mapping destination errors
+   * @throws {MappingWeightError}
+   */
+  add(source: string, destinations: readonly WeightedDestination[]): void {
+    const mapping = makeMapping(source, destinations, this.#random);
+    const at = this.#mappings.findIndex((known) => known.source === source);
     if (at >= 0) this.#mappings[at] = mapping;
     else this.#mappings.push(mapping);
   }
 
-  /** What is missing to 100 % stays at the source, unless the source was named: then it is lost. */
-  #complete(source: string, destinations: Destination[], namesSource: boolean): void {
-    const total = destinations.reduce((sum, { weight }) => sum + weight, 0);
-    if (total !== 100 && !namesSource) {
-      let index = 0;
-      const same = source.split(".").map((token) => token === "*" ? `$${++index}` : token);
-      const transform = SubjectTransform.create(source, same.join("."), { random: this.random });
-      destinations.push({ transform, weight: destinations.length === 0 ? 100 : 100 - total });
-    }
-    destinations.sort((a, b) => a.weight - b.weight);
-    let before = 0;
-    for (const destination of destinations) {
-      destination.weight += before;
-      before = destination.weight;
-    }
+  /** Ends the mapping of `source`; false if there is none. The last mapping takes its place. */
+  remove(source: string): boolean {
+    const at = this.#mappings.findIndex((known) => known.source === source);
+    if (at < 0) return false;
+    const last = this.#mappings.pop()!;
+    if (at < this.#mappings.length) this.#mappings[at] = last;
+    return true;
   }
 
   /**
-   * The mapped subject, null when `subject` stays what it is, or the empty string when the
-   * weights let the message be lost.
+   * The subject to which a message to `subject` goes: null if it is not mapped, and empty if the
+   * weights lose it.
    */
   map(subject: string): string | null {
-    let tokens: readonly string[] | null = null;
-    for (const mapping of this.#mappings) {
-      if (mapping.literal) {
-        if (mapping.source !== subject) continue;
-      } else {
-        tokens ??= tokenizeSubject(subject);
-        if (!tokensAreSubsetMatch(tokens, mapping.sourceTokens)) continue;
+    // As in the reference a literal that comes first is found without tokens, and a partition
+    // over the whole subject is then one over nothing.
+    let tokens: string[] = [];
+    for (let i = 0; i < this.#mappings.length; i++) {
+      const mapping = this.#mappings[i]!;
+      if (mapping.hasWildcard || mapping.source !== subject) {
+        if (tokens.length === 0) tokens = tokenizeSubject(subject);
+        if (!subjectIsSubsetMatch(subject, mapping.source)) continue;
       }
-      const destinations = mapping.byCluster.get(this.clusterName) ?? mapping.destinations;
-      const chosen = this.#choose(destinations);
-      return chosen === null ? "" : chosen.apply(tokens ?? tokenizeSubject(subject));
+      const transform = this.#choose(
+        mapping.byCluster?.get(this.clusterName) ?? mapping.everywhere,
+      );
+      return transform === null ? "" : transform.transformTokens(tokens);
     }
     return null;
   }
 
-  #choose(destinations: readonly Destination[]): SubjectTransform | null {
-    if (destinations.length === 1 && destinations[0]!.weight === 100) {
-      return destinations[0]!.transform;
+  /** {@linkcode map} for the borrowed bytes `[start, end)`; cheap if nothing matches. */
+  mapBytes(buffer: Uint8Array, start: number, end: number): string | null {
+    for (let i = 0; i < this.#mappings.length; i++) {
+      if (subjectMatchesFilterBytes(buffer, start, end, this.#mappings[i]!.source)) {
+        return this.map(byteStringOf(buffer, start, end));
+      }
     }
-    const dice = this.random(100);
-    for (const { transform, weight } of destinations) if (dice < weight) return transform;
     return null;
   }
+
+  #choose(choices: readonly WeightedTransform[]): SubjectTransform | null {
+    if (choices.length === 1 && choices[0]!.below === 100) return choices[0]!.transform;
+    const dice = this.#random(100);
+    for (let i = 0; i < choices.length; i++) {
+      if (dice < choices[i]!.below) return choices[i]!.transform;
+    }
+    return null;
+  }
+}
+
+/** A destination before the weights are summed up. */
+interface Choice {
+  readonly transform: SubjectTransform | null;
+  readonly weight: number;
+}
+
+function makeMapping(
+  source: string,
+  destinations: readonly WeightedDestination[],
+  random: RandomBelow,
+): Mapping {
+  if (!isValidSubject(source)) throw new ServerError("ErrBadSubject");
+  const seen = new Set<string>();
+  const totals = new Map<string, number>();
+  const choices = new Map<string, Choice[]>([["", []]]);
+  for (const { subject, weight, cluster } of destinations) {
+    if (seen.has(subject)) {
+      throw new MappingWeightError(`duplicate entry for ${goQuote(textOfByteString(subject))}`);
+    }
+    seen.add(subject);
+    if (weight > 100) throw new MappingWeightError("individual weights need to be <= 100");
+    const total = (totals.get(cluster) ?? 0) + weight;
+    if (total > 100) throw new MappingWeightError("total weight needs to be <= 100");
+    totals.set(cluster, total);
+    validateMapping(source, subject);
+    const choice = { transform: newSubjectTransform(source, subject, random), weight };
+    const known = choices.get(cluster);
+    if (known === undefined) choices.set(cluster, [choice]);
+    else known.push(choice);
+  }
+  const hasWildcard = subjectHasWildcard(source);
+  const unchanged = hasWildcard ? tokenizeWildcards(source) : source;
+  const weighted = new Map<string, WeightedTransform[]>();
+  for (const [cluster, list] of choices) {
+    const total = list.reduce((sum, { weight }) => sum + weight, 0);
+    if (total !== 100 && !seen.has(source)) {
+      const transform = newSubjectTransform(source, unchanged, random);
+      list.push({ transform, weight: 100 - total });
+    }
+    weighted.set(cluster, sumUp(list));
+  }
+  const everywhere = weighted.get("")!;
+  weighted.delete("");
+  return { source, hasWildcard, everywhere, byCluster: weighted.size === 0 ? null : weighted };
+}
+
+/** Sums up the weights, smallest first, so that one dice chooses. */
+function sumUp(choices: readonly Choice[]): WeightedTransform[] {
+  let below = 0;
+  return choices
+    .toSorted((a, b) => a.weight - b.weight)
+    .map(({ transform, weight }) => ({ transform, below: below += weight }));
 }

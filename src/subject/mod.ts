@@ -1,6 +1,6 @@
 /**
- * Subjects: validity, tokens and matching. Subjects are byte strings everywhere (see
- * `base/text/byte_string.ts`).
+ * Subjects: validity, tokens, matching, transforms and mappings. Subjects are byte strings
+ * everywhere (see `base/text/byte_string.ts`).
  *
  * @module
  */
@@ -36,5 +36,14 @@ export {
   subjectsCollide,
   tokensAreSubsetMatch,
 } from "./match.ts";
-export { SubjectMappings, type WeightedDestination } from "./mapping.ts";
-export { type RandomBelow, SubjectTransform } from "./transform.ts";
+export { MappingWeightError, SubjectMappings, type WeightedDestination } from "./mapping.ts";
+export { parsePlaceholder, type Placeholder, type TransformKind } from "./placeholder.ts";
+export {
+  newStrictSubjectTransform,
+  newSubjectTransform,
+  type RandomBelow,
+  SubjectTransform,
+  tokenizeWildcards,
+  untokenizeDestination,
+  validateMapping,
+} from "./transform.ts";

@@ -1,247 +1,149 @@
 /**
- * Subject transforms: a source pattern and how a matching subject is rewritten.
+ * Turning one subject into another: for mappings, imports and JetStream.
  *
- * Reference: server/subject_transform.go.
+ * A transform has a source with wildcards and a destination whose tokens place, cut or hash
+ * what the wildcards matched (server/subject_transform.go).
  *
  * @module
  */
+import { byteStringOf } from "../base/text/byte_string.ts";
 import { MappingDestinationError, ServerError } from "../errors/mod.ts";
-import { tokensAreSubsetMatch } from "./match.ts";
-import { tokenizeSubject } from "./tokens.ts";
+import { subjectIsSubsetMatch, subjectMatchesFilterBytes } from "./match.ts";
+import {
+  isMappingFunction,
+  isWildcardPlaceholder,
+  looksLikeFunction,
+  parsePlaceholder,
+  type Placeholder,
+  type TransformKind,
+} from "./placeholder.ts";
+import { fullWildcard, partialWildcard, tokenizeSubject, tokenSeparator } from "./tokens.ts";
+import { isValidLiteralSubject, isValidSubject } from "./validate.ts";
 
-const INT32_MAX = 2 ** 31 - 1;
-
-/** What a token of the destination does. */
-type TokenFunction =
-  | "literal"
-  | "wildcard"
-  | "partition"
-  | "splitFromLeft"
-  | "splitFromRight"
-  | "sliceFromLeft"
-  | "sliceFromRight"
-  | "split"
-  | "left"
-  | "right"
-  | "random";
-
-interface DestinationToken {
-  readonly kind: TokenFunction;
-  /** Indexes of wildcards from 1; after the build indexes of source tokens from 0. */
-  readonly indexes: readonly number[];
-  readonly size: number;
-  readonly text: string;
-}
-
-/** Patterns in the order in which the reference tries them. */
-const FUNCTIONS: readonly [TokenFunction, RegExp][] = [
-  ["wildcard", /{{\s*[wW]ildcard\s*\((.*)\)\s*}}/],
-  ["partition", /{{\s*[pP]artition\s*\((.*)\)\s*}}/],
-  ["splitFromLeft", /{{\s*[sS]plit[fF]rom[lL]eft\s*\((.*)\)\s*}}/],
-  ["splitFromRight", /{{\s*[sS]plit[fF]rom[rR]ight\s*\((.*)\)\s*}}/],
-  ["sliceFromLeft", /{{\s*[sS]lice[fF]rom[lL]eft\s*\((.*)\)\s*}}/],
-  ["sliceFromRight", /{{\s*[sS]lice[fF]rom[rR]ight\s*\((.*)\)\s*}}/],
-  ["right", /{{\s*[rR]ight\s*\((.*)\)\s*}}/],
-  ["left", /{{\s*[lL]eft\s*\((.*)\)\s*}}/],
-  ["split", /{{\s*[sS]plit\s*\((.*)\)\s*}}/],
-  ["random", /{{\s*[rR]andom\s*\((.*)\)\s*}}/],
-];
-
-/** A uniform integer in `[0, bound)`. */
+/** A uniform integer in `[0, bound)`, for `random` and for weights. */
 export type RandomBelow = (bound: number) => number;
 
-function integer(text: string, token: string): number {
-  const trimmed = text.replace(/^ +| +$/g, "");
-  const value = /^[+-]?\d+$/.test(trimmed) ? Number(trimmed) : NaN;
-  if (!Number.isSafeInteger(value) || value > INT32_MAX) {
-    throw new MappingDestinationError(token, "ErrMappingDestinationInvalidArg");
-  }
-  return value;
+/** A destination token, ready to be filled. */
+interface DestinationToken {
+  readonly kind: TransformKind;
+  /** The token as it is written. */
+  readonly text: string;
+  /** Tokens of the source that it uses, counted from 0. */
+  readonly sources: readonly number[];
+  readonly number: number;
+  readonly delimiter: string;
 }
 
-/** Reads a token of a destination. Throws {@linkcode MappingDestinationError}. */
-function parseToken(token: string): DestinationToken {
-  const literal: DestinationToken = { kind: "literal", indexes: [], size: 0, text: token };
-  if (token.length > 1 && token[0] === "$") {
-    if (!/^\$[+-]?\d+$/.test(token)) return literal;
-    return { kind: "wildcard", indexes: [Number(token.slice(1))], size: 0, text: "" };
-  }
-  if (token.length <= 4 || !token.startsWith("{{") || !token.endsWith("}}")) return literal;
-  for (const [kind, pattern] of FUNCTIONS) {
-    const match = pattern.exec(token);
-    if (match !== null) return parseArguments(kind, match[1]!.split(/,\s*/), token);
-  }
-  throw new MappingDestinationError(token, "ErrUnknownMappingDestinationFunction");
+/**
+ * Makes a transform from `source` (empty is `>`) to `destination`. Null if `destination` is
+ * empty, which means that nothing changes.
+ *
+ * @throws {ServerError} `ErrBadSubject`
+ * @throws {MappingDestinationError}
+ */
+export function newSubjectTransform(
+  source: string,
+  destination: string,
+  random: RandomBelow,
+): SubjectTransform | null {
+  return makeTransform(source, destination, random, false);
 }
 
-function parseArguments(kind: TokenFunction, args: string[], token: string): DestinationToken {
-  const tooFew = (): Error =>
-    new MappingDestinationError(token, "ErrMappingDestinationNotEnoughArgs");
-  const tooMany = (): Error =>
-    new MappingDestinationError(token, "ErrMappingDestinationTooManyArgs");
-  switch (kind) {
-    case "wildcard":
-      if (args.length === 1 && args[0] === "") throw tooFew();
-      if (args.length > 1) throw tooMany();
-      return { kind, indexes: [integer(args[0]!, token)], size: 0, text: "" };
-    case "partition": {
-      const size = integer(args[0]!, token);
-      return { kind, indexes: args.slice(1).map((arg) => integer(arg, token)), size, text: "" };
-    }
-    case "random":
-      if (args.length !== 1) throw tooFew();
-      return { kind, indexes: [], size: integer(args[0]!, token), text: "" };
-    default: {
-      if (args.length < 2) throw tooFew();
-      if (args.length > 2) throw tooMany();
-      const indexes = [integer(args[0]!, token)];
-      if (kind !== "split") return { kind, indexes, size: integer(args[1]!, token), text: "" };
-      if (args[1]!.includes(" ") || args[1]!.includes(".")) {
-        throw new MappingDestinationError(token, "ErrMappingDestinationInvalidArg");
-      }
-      return { kind, indexes, size: 0, text: args[1]! };
-    }
-  }
+/**
+ * {@linkcode newSubjectTransform} for imports, which must be reversible: the destination uses
+ * all wildcards and changes none of them.
+ */
+export function newStrictSubjectTransform(
+  source: string,
+  destination: string,
+  random: RandomBelow,
+): SubjectTransform | null {
+  return makeTransform(source, destination, random, true);
 }
 
-/** Tokens are not looked into for blanks: arguments of functions may have some. */
-function isWellFormed(tokens: readonly string[]): boolean {
-  const full = tokens.indexOf(">");
-  return !tokens.includes("") && (full < 0 || full === tokens.length - 1);
-}
-
-/** A source pattern with its destination, ready to use. */
+/** A transform of subjects. Immutable. */
 export class SubjectTransform {
-  private constructor(
+  readonly #sourceTokens: readonly string[];
+  readonly #tokens: readonly DestinationToken[];
+  readonly #random: RandomBelow;
+
+  /** Use {@linkcode newSubjectTransform}, which checks. */
+  constructor(
     readonly source: string,
     readonly destination: string,
-    readonly sourceTokens: readonly string[],
-    readonly tokens: readonly DestinationToken[],
-    readonly random: RandomBelow,
-  ) {}
+    tokens: readonly DestinationToken[],
+    random: RandomBelow,
+  ) {
+    this.#sourceTokens = tokenizeSubject(source);
+    this.#tokens = tokens;
+    this.#random = random;
+  }
+
+  /** Whether `source` matches everything. */
+  get matchesAll(): boolean {
+    return this.source === fullWildcard;
+  }
 
   /**
-   * Builds a transform. An empty source stands for `>`. `strict` allows only what can be
-   * reversed, as imports need it.
-   *
-   * Throws {@linkcode ServerError} `ErrBadSubject` or {@linkcode MappingDestinationError}.
+   * The transformed `subject`; null if it is no valid literal subject or `source` does not match
+   * it.
    */
-  static create(
-    source: string,
-    destination: string,
-    options: { strict?: boolean; random: RandomBelow },
-  ): SubjectTransform {
-    const { strict = false, random } = options;
-    const from = (source === "" ? ">" : source).split(".");
-    const to = destination.split(".");
-    const full = from.includes(">");
-    if (
-      !isWellFormed(from) || !isWellFormed(to) || to.includes("*") || full !== to.includes(">")
-    ) throw new ServerError("ErrBadSubject");
-    const wildcards: number[] = [];
-    from.forEach((token, i) => token === "*" && wildcards.push(i));
-    const tokens: DestinationToken[] = [];
-    let used = 0;
-    for (const token of to) {
-      const parsed = parseToken(token);
-      const { kind, indexes } = parsed;
-      if (wildcards.length === 0 && !full) {
-        if (kind !== "literal" && kind !== "random" && kind !== "partition") {
-          throw new MappingDestinationError(token, "ErrMappingDestinationIndexOutOfRange");
-        }
-        tokens.push({ ...parsed, indexes: [] });
-        continue;
-      }
-      if (strict && kind !== "literal" && kind !== "wildcard") {
-        throw new MappingDestinationError(token, "ErrMappingDestinationNotSupportedForImport");
-      }
-      used += indexes.length;
-      const outside = indexes.find((index) => index > wildcards.length);
-      if (outside !== undefined) {
-        throw new MappingDestinationError(
-          `${token}: [${outside}]`,
-          "ErrMappingDestinationIndexOutOfRange",
-        );
-      }
-      tokens.push({ ...parsed, indexes: indexes.map((index) => wildcards[index - 1] ?? 0) });
-    }
-    if (strict && used < wildcards.length) {
-      throw new MappingDestinationError(destination, "ErrMappingDestinationNotUsingAllWildcards");
-    }
-    return new SubjectTransform(source || ">", destination, from, tokens, random);
-  }
-
-  /** The transformed subject, or null when the source does not match the literal `subject`. */
   match(subject: string): string | null {
-    if (this.source === ">" && this.destination === ">") return subject;
-    const tokens = tokenizeSubject(subject);
-    if (tokens.some((token) => token === "" || token === "*" || token === ">")) {
-      throw new ServerError("ErrBadSubject");
-    }
-    if (this.source !== ">" && !tokensAreSubsetMatch(tokens, this.sourceTokens)) return null;
-    return this.apply(tokens);
+    if (this.matchesAll && this.destination === fullWildcard) return subject;
+    if (!isValidLiteralSubject(subject)) return null;
+    if (!this.matchesAll && !subjectIsSubsetMatch(subject, this.source)) return null;
+    return this.transform(subject);
   }
 
-  /** Transforms a subject that is known to match. */
+  /** {@linkcode match} for the borrowed bytes `[start, end)`, without garbage on a mismatch. */
+  matchBytes(buffer: Uint8Array, start: number, end: number): string | null {
+    if (!this.matchesAll && !subjectMatchesFilterBytes(buffer, start, end, this.source)) {
+      return null;
+    }
+    return this.match(byteStringOf(buffer, start, end));
+  }
+
+  /** Transforms `subject`, which `source` must match. */
   transform(subject: string): string {
-    return this.apply(tokenizeSubject(subject));
+    return this.transformTokens(tokenizeSubject(subject));
   }
 
-  /** {@linkcode transform} for a subject in tokens. */
-  apply(tokens: readonly string[]): string {
-    const parts: string[] = [];
-    for (const token of this.tokens) {
-      if (token.kind === "literal" && token.text === ">") {
-        parts.push(...tokens.slice(this.sourceTokens.length - 1));
-        break;
+  /** {@linkcode transform} for a subject that is already in tokens. */
+  transformTokens(tokens: readonly string[]): string {
+    let out = "";
+    const last = this.#tokens.length - 1;
+    for (let i = 0; i <= last; i++) {
+      const token = this.#tokens[i]!;
+      if (token.kind === "none") {
+        if (token.text === fullWildcard) break;
+        out += token.text;
+      } else {
+        out += fill(token, tokens, this.#random);
       }
-      parts.push(this.#tokenOf(token, tokens));
+      if (i < last) out += tokenSeparator;
     }
-    return parts.join(".");
+    if (this.#tokens[last]!.text === fullWildcard) {
+      out += tokens.slice(this.#sourceTokens.length - 1).join(tokenSeparator);
+    }
+    return out;
   }
 
-  #tokenOf(token: DestinationToken, tokens: readonly string[]): string {
-    const { indexes, size } = token;
-    switch (token.kind) {
-      case "literal":
-        return token.text;
-      case "random":
-        return size === 0 ? "0" : String(this.random(size));
-      case "partition":
-        return partitionOf(
-          indexes.length > 0 ? indexes.map((i) => tokens[i] ?? "").join("") : tokens.join("."),
-          size,
-        );
-      case "wildcard":
-        return tokens[indexes[0]!] ?? "";
-      default:
-        return cut(token, tokens[indexes[0]!] ?? "");
-    }
-  }
-
-  /** The transform back, or null when there is none. */
+  /**
+   * The transform back from `destination` to `source`; null if there is none. As in the reference
+   * the placeholders go back in the order in which they come, so the way back is only right for
+   * orders that are their own inverse.
+   */
   reverse(): SubjectTransform | null {
-    const placeholders: string[] = [];
-    const source = this.destination.split(".").map((token) => {
-      if (!/^\$[1-9]/.test(token) && !FUNCTIONS[0]![1].test(token)) return token;
-      placeholders.push(token);
-      return "*";
-    }).join(".");
-    // The n-th wildcard of the source was placed by the placeholder that names n.
-    const destination: string[] = [];
-    for (const token of this.sourceTokens) {
-      if (token !== "*") destination.push(token);
-      else {
-        const next = placeholders.shift();
-        if (next === undefined) return null;
-        destination.push(next);
-      }
+    const { subject, placeholders } = untokenizeDestination(this.destination);
+    let next = 0;
+    const tokens: string[] = [];
+    for (const token of this.#sourceTokens) {
+      if (token !== partialWildcard) tokens.push(token);
+      else if (next < placeholders.length) tokens.push(placeholders[next++]!);
+      else return null;
     }
     try {
-      return SubjectTransform.create(source, destination.join("."), {
-        strict: true,
-        random: this.random,
-      });
+      return newStrictSubjectTransform(subject, tokens.join(tokenSeparator), this.#random);
     } catch (error) {
       if (error instanceof ServerError) return null;
       throw error;
@@ -249,34 +151,203 @@ export class SubjectTransform {
   }
 }
 
-/** FNV-1a of a byte string modulo `buckets`, as Go's hash/fnv computes it. */
-function partitionOf(key: string, buckets: number): string {
-  if (buckets === 0) return "0";
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return String((hash >>> 0) % buckets);
+/** A subject with its wildcards as destination tokens: `foo.*.*` becomes `foo.$1.$2`. */
+export function tokenizeWildcards(subject: string): string {
+  let wildcard = 0;
+  return tokenizeSubject(subject)
+    .map((token) => token === partialWildcard ? `$${++wildcard}` : token)
+    .join(tokenSeparator);
 }
 
-/** The functions that cut one token. Sizes that do not fit leave it whole. */
-function cut({ kind, size, text }: DestinationToken, token: string): string {
-  if (kind === "split") return token.split(text).filter((part) => part !== "").join(".");
-  const length = token.length;
-  if (size <= 0 || size >= length) return token;
-  switch (kind) {
-    case "splitFromLeft":
-      return `${token.slice(0, size)}.${token.slice(size)}`;
-    case "splitFromRight":
-      return `${token.slice(0, length - size)}.${token.slice(length - size)}`;
-    case "left":
-      return token.slice(0, size);
-    case "right":
-      return token.slice(length - size);
-    default: {
-      const slices: string[] = [];
-      const first = kind === "sliceFromRight" ? length % size : 0;
-      if (first > 0) slices.push(token.slice(0, first));
-      for (let i = first; i < length; i += size) slices.push(token.slice(i, i + size));
-      return slices.join(".");
+/**
+ * The way back from {@linkcode tokenizeWildcards}: `foo.$2.{{wildcard(1)}}` becomes `foo.*.*`
+ * with the placeholders in their order.
+ */
+export function untokenizeDestination(
+  destination: string,
+): { subject: string; placeholders: string[] } {
+  const placeholders: string[] = [];
+  const tokens = tokenizeSubject(destination).map((token) => {
+    if (!isWildcardPlaceholder(token)) return token;
+    placeholders.push(token);
+    return partialWildcard;
+  });
+  return { subject: tokens.join(tokenSeparator), placeholders };
+}
+
+/**
+ * Checks that messages to `source` can be mapped to `destination`.
+ *
+ * @throws {ServerError} `ErrBadSubject`
+ * @throws {MappingDestinationError}
+ */
+export function validateMapping(source: string, destination: string): void {
+  if (destination === "") return;
+  let ended = false;
+  for (const token of tokenizeSubject(destination)) {
+    if (token === "" || ended) {
+      throw new MappingDestinationError(token, "ErrInvalidMappingDestinationSubject");
+    }
+    if (looksLikeFunction(token)) {
+      if (!isMappingFunction(token)) {
+        throw new MappingDestinationError(token, "ErrUnknownMappingDestinationFunction");
+      }
+    } else if (token === fullWildcard) {
+      ended = true;
+    } else if (!isValidSubject(token)) {
+      // Of what makes one token invalid only white space is left here.
+      throw new MappingDestinationError("", "ErrInvalidMappingDestinationSubject");
     }
   }
+  newSubjectTransform(source, destination, noRandom);
+}
+
+/** For transforms that are only checked. */
+const noRandom: RandomBelow = () => 0;
+
+interface SubjectInfo {
+  readonly tokens: readonly string[];
+  readonly wildcards: number;
+  readonly full: boolean;
+}
+
+/** Tokens and wildcards; white space is allowed since functions may have blanks. */
+function subjectInfo(subject: string): SubjectInfo {
+  const tokens = tokenizeSubject(subject);
+  const fullAt = tokens.indexOf(fullWildcard);
+  if (tokens.includes("") || (fullAt >= 0 && fullAt < tokens.length - 1)) {
+    throw new ServerError("ErrBadSubject");
+  }
+  const wildcards = tokens.filter((token) => token === partialWildcard).length;
+  return { tokens, wildcards, full: fullAt >= 0 };
+}
+
+function makeTransform(
+  givenSource: string,
+  destination: string,
+  random: RandomBelow,
+  strict: boolean,
+): SubjectTransform | null {
+  if (destination === "") return null;
+  const source = givenSource === "" ? fullWildcard : givenSource;
+  const from = subjectInfo(source);
+  const to = subjectInfo(destination);
+  if (to.wildcards > 0 || from.full !== to.full) throw new ServerError("ErrBadSubject");
+  const tokens = from.wildcards > 0 || from.full
+    ? placeWildcards(from, to, destination, strict)
+    : placeNothing(to);
+  return new SubjectTransform(source, destination, tokens, random);
+}
+
+function placeWildcards(
+  from: SubjectInfo,
+  to: SubjectInfo,
+  destination: string,
+  strict: boolean,
+): DestinationToken[] {
+  const sourceOf: number[] = [];
+  from.tokens.forEach((token, at) => {
+    if (token === partialWildcard) sourceOf.push(at);
+  });
+  let placed = 0;
+  const tokens = to.tokens.map((text) => {
+    const parsed = parsePlaceholder(text);
+    if (strict && parsed.kind !== "none" && parsed.kind !== "wildcard") {
+      throw new MappingDestinationError(text, "ErrMappingDestinationNotSupportedForImport");
+    }
+    placed += parsed.wildcards.length;
+    const sources = parsed.wildcards.map((wildcard) => {
+      if (wildcard > from.wildcards) {
+        throw new MappingDestinationError(
+          `${text}: [${wildcard}]`,
+          "ErrMappingDestinationIndexOutOfRange",
+        );
+      }
+      // The reference takes numbers below 1 for the first token of the source.
+      return sourceOf[wildcard - 1] ?? 0;
+    });
+    return destinationToken(text, parsed, sources);
+  });
+  if (strict && placed < from.wildcards) {
+    throw new MappingDestinationError(destination, "ErrMappingDestinationNotUsingAllWildcards");
+  }
+  return tokens;
+}
+
+/** Without wildcards in the source only functions that need none can be used. */
+function placeNothing(to: SubjectInfo): DestinationToken[] {
+  return to.tokens.map((text) => {
+    const parsed = parsePlaceholder(text);
+    if (parsed.kind !== "none" && parsed.kind !== "random" && parsed.kind !== "partition") {
+      throw new MappingDestinationError(text, "ErrMappingDestinationIndexOutOfRange");
+    }
+    return destinationToken(text, parsed, []);
+  });
+}
+
+function destinationToken(
+  text: string,
+  { kind, number, delimiter }: Placeholder,
+  sources: readonly number[],
+): DestinationToken {
+  return { kind, text, sources, number, delimiter };
+}
+
+function fill(token: DestinationToken, tokens: readonly string[], random: RandomBelow): string {
+  const size = token.number;
+  if (token.kind === "random") return String(size === 0 ? 0 : random(Math.abs(size)));
+  if (token.kind === "partition") {
+    const key = token.sources.length > 0
+      ? token.sources.map((at) => tokens[at] ?? "").join("")
+      : tokens.join(tokenSeparator);
+    return String(size === 0 ? 0 : hashOfKey(key) % (size >>> 0));
+  }
+  const text = tokens[token.sources[0] ?? 0] ?? "";
+  if (token.kind === "wildcard") return text;
+  if (token.kind === "split") return splitAt(text, token.delimiter);
+  // A size that is none, or that takes in the whole token, leaves it as it is.
+  if (size <= 0 || size >= text.length) return text;
+  switch (token.kind) {
+    case "splitFromLeft":
+      return text.slice(0, size) + tokenSeparator + text.slice(size);
+    case "splitFromRight":
+      return text.slice(0, -size) + tokenSeparator + text.slice(-size);
+    case "sliceFromLeft":
+      return slices(text, 0, size);
+    case "sliceFromRight":
+      return slices(text, text.length % size, size);
+    case "left":
+      return text.slice(0, size);
+    case "right":
+      return text.slice(-size);
+    case "none":
+      return token.text;
+  }
+}
+
+/** Pieces of `size` bytes; a shorter one comes first if `first` is not 0, else last. */
+function slices(text: string, first: number, size: number): string {
+  const parts: string[] = [];
+  if (first > 0) parts.push(text.slice(0, first));
+  for (let i = first; i < text.length; i += size) parts.push(text.slice(i, i + size));
+  return parts.join(tokenSeparator);
+}
+
+/** Parts between delimiters, without the empty ones. */
+function splitAt(text: string, delimiter: string): string {
+  const parts = text.split(delimiter);
+  let out = "";
+  for (let i = 0; i < parts.length; i++) {
+    out += parts[i]!;
+    const more = i < parts.length - 1 && parts[i + 1] !== "";
+    if (more && !(i === 0 && parts[i] === "")) out += tokenSeparator;
+  }
+  return out;
+}
+
+/** FNV-1a of the bytes of `key`, unsigned: partitions must be the same on all servers. */
+function hashOfKey(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }
