@@ -37,6 +37,7 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
   ],
+  ["http_port: monitoring is not built yet", ({ httpPort }) => httpPort !== 0],
   ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
   ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
   [
