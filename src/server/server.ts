@@ -279,7 +279,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       max_payload: connection.maxPayload,
       nonce: afterConnect ? "" : connection.nonce,
     };
-    if (!afterConnect && own.tls_required && connection.inProcess) {
+    if (own.tls_required && connection.inProcess && !(afterConnect && connection.handshakeFirst)) {
       own.tls_required = false;
       own.tls_available = true;
     }
