@@ -259,3 +259,57 @@ Deno.test("TestTLSConnectionRate", async () => {
     }, { logger });
   });
 });
+
+Deno.test("TestTLSClientSVIDAuth", async (t) => {
+  await withCertificates(async (certificates) => {
+    const { factory, ca } = certificates;
+    const svid = (name: string): Promise<IssuedCertificate> =>
+      factory.issue(name, {
+        subject: "C=US, O=SPIRE",
+        names: [{ type: "url", value: `spiffe://localhost/my-nats-service/${name}` }],
+      }, ca);
+    const a = await svid("user-a");
+    const b = await svid("user-b");
+    const userA = '{ user = "spiffe://localhost/my-nats-service/user-a" }';
+    const userB = `{ user = "spiffe://localhost/my-nats-service/user-b"
+      permissions = { subscribe = { deny = ">" } } }`;
+    const userC = '{ user = "spiffe://localhost/my-nats-service/user-c" }';
+    type Case = [name: string, users: string, own: IssuedCertificate, result: string];
+    const cases: Case[] = [
+      ["connect with tls using certificate with URIs", userA, a, "answer"],
+      [
+        "connect with tls using certificate with limited different permissions",
+        `${userA}, ${userB}`,
+        b,
+        "silence",
+      ],
+      [
+        "connect with tls without URIs in permissions will still match SAN",
+        '{ user = "O=SPIRE,C=US" }',
+        b,
+        "answer",
+      ],
+      ["connect with tls but no permissions", userC, a, "refused"],
+    ];
+    for (const [name, users, own, result] of cases) {
+      await t.step(name, async () => {
+        const config = `${tlsBlock(certificates, "insecure: true, verify_and_map: true")}
+          authorization { users = [ ${users} ] }`;
+        await withServer(config, async (server) => {
+          if (result === "refused") {
+            const error = await assertRejects(() => client(server, ca, own), Error);
+            assertEquals(error.message.replaceAll("'", ""), "Authorization Violation");
+            return;
+          }
+          const nc = await client(server, ca, own);
+          nc.subscribe("ping", { callback: (_error, message) => void message?.respond?.("pong") });
+          await nc.flush();
+          const request = nc.request("ping", "ping", { timeout: 250 });
+          if (result === "answer") assertEquals((await request).string(), "pong");
+          else await assertRejects(() => request);
+          await nc.close();
+        });
+      });
+    }
+  });
+});
