@@ -128,7 +128,7 @@ export class Server implements ClientContext, ConnectionRegistry {
 
   /** Port that clients connect to; the real one when a random port was asked for. */
   get port(): number {
-    return this.info.port;
+    return this.#listener?.address.port ?? this.options.port;
   }
 
   /** Number of all subscriptions, in all accounts. */
@@ -164,9 +164,23 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { port } = this.#listener.address;
     this.info.port = port;
     options.port = port;
+    this.#advertise();
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
     env.log.notice(`Listening for client connections on ${host}:${port}`);
     this.#acceptLoop = this.#accept(this.#listener);
+  }
+
+  /** INFO shows the advertised address where there is one. */
+  #advertise(): void {
+    const { clientAdvertise } = this.options;
+    if (clientAdvertise === "") return;
+    const match = /^(\[[^\]]*\]|[^:]*)(?::(-?\d+))?$/.exec(clientAdvertise);
+    if (match === null) {
+      throw new StartError(`invalid client advertise address "${clientAdvertise}"`);
+    }
+    this.info.host = match[1]!.replace(/^\[|\]$/g, "");
+    const port = Number(match[2] ?? 0);
+    if (port > 0) this.info.port = port;
   }
 
   async #accept(listener: Listener): Promise<void> {
