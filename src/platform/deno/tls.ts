@@ -37,7 +37,7 @@ const EXPIRED = "x509: certificate has expired or is not yet valid";
 /** Extended key usages that let a certificate speak for a client: clientAuth, any. */
 const CLIENT_USAGES = ["1.3.6.1.5.5.7.3.2", "2.5.29.37.0"];
 
-/** Deno 2.9 takes `ecdhCurve` and offers all of its own curves all the same. */
+/** Deno 2.9 takes `ecdhCurve` and `ciphers`, and offers all of its own all the same. */
 const CURVES: Readonly<Record<string, string>> = {
   X25519MLKEM768: "X25519MLKEM768",
   X25519: "X25519",

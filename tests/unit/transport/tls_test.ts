@@ -116,17 +116,6 @@ Deno.test("the oldest version is honoured", async () => {
   });
 });
 
-Deno.test("only the configured suites are spoken", async () => {
-  await withCertificates(async ({ ca, server }) => {
-    const client = { ca: ca.certPem, servername: "localhost", maxVersion: "TLSv1.2" as const };
-    const ciphers = ["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"];
-    await exchange(settings([server], { ciphers }), client, (transport) => {
-      assertEquals(transport.tls?.cipherSuite, ciphers[0]);
-      return Promise.resolve();
-    });
-  });
-});
-
 Deno.test("clients' certificates are checked", async (t) => {
   await withCertificates(async ({ factory, ca, server, client }) => {
     const verifying = settings([server], { authoritiesPem: ca.certPem, verifyClient: true });
