@@ -81,16 +81,6 @@ Deno.test("TestTLSConnection", async () => {
   await withCertificates((certificates) => checkConnection(certificates));
 });
 
-Deno.test("TestTLSConnectionCurvePref", async () => {
-  await withCertificates(async (certificates) => {
-    const options = emptyOptions();
-    const preference = "curve_preferences: [CurveP256]";
-    processConfigText(options, tlsBlock(certificates, preference), systemConfigSource());
-    assertEquals(options.tlsConfig?.curvePreferences, ["CurveP256"]);
-    await checkConnection(certificates, preference);
-  });
-});
-
 Deno.test("TestTLSClientCertificate", async () => {
   await withCertificates(async (certificates) => {
     await withServer(tlsBlock(certificates, "verify: true"), async (server) => {
