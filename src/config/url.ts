@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 
 /** Who a URL logs in as; `password` is null when the URL has a user only. */
 export interface UrlUser {
@@ -255,6 +256,22 @@ export function redactServerUrl(url: ServerUrl): string {
     ...url,
     user: { username: url.user.username, password: "xxxxx" },
   });
+}
+
+/** {@linkcode redactServerUrl} for a URL in text; text that is none stays as it is. */
+export function redactUrlText(raw: string): string {
+  if (!raw.includes("@")) return raw;
+  try {
+    return redactServerUrl(parseServerUrl(raw));
+  } catch (error) {
+    if (!(error instanceof UrlError)) throw error;
+    return raw;
+  }
+}
+
+/** Whether two URLs are the same in all their parts. */
+export function serverUrlsAreEqual(a: ServerUrl, b: ServerUrl): boolean {
+  return isDeepStrictEqual(a, b);
 }
 
 /** A copy that shares nothing with `url`. */

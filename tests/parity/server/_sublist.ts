@@ -25,10 +25,14 @@ export const newQSub = (subject: string, queue: string): TestSub => new TestSub(
 export const newRemoteQSub = (subject: string, queue: string, weight: number): TestSub =>
   new TestSub(subject, queue, weight);
 
-/** Registers a test under its name with the cache, and as `…NoCache` without. */
-export function testBoth(name: string, run: (s: TestSublist) => void): void {
+/** Registers a test once with the cache and once without. */
+export function testBoth(
+  name: string,
+  nameWithoutCache: string,
+  run: (s: TestSublist) => void,
+): void {
   Deno.test(name, () => run(withCache()));
-  Deno.test(`${name}NoCache`, () => run(withoutCache()));
+  Deno.test(nameWithoutCache, () => run(withoutCache()));
 }
 
 export function verifyMember(subs: readonly TestSub[], sub: TestSub): void {

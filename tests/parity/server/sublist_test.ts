@@ -21,14 +21,14 @@ Deno.test("TestSublistInit", () => {
   assertEquals(withCache().count, 0);
 });
 
-testBoth("TestSublistInsertCount", (s) => {
+testBoth("TestSublistInsertCount", "TestSublistInsertCountNoCache", (s) => {
   s.insert(newSub("foo"));
   s.insert(newSub("bar"));
   s.insert(newSub("foo.bar"));
   assertEquals(s.count, 3);
 });
 
-testBoth("TestSublistSimple", (s) => {
+testBoth("TestSublistSimple", "TestSublistSimpleNoCache", (s) => {
   const sub = newSub("foo");
   s.insert(sub);
   const r = match(s, "foo");
@@ -36,7 +36,7 @@ testBoth("TestSublistSimple", (s) => {
   verifyMember(r.psubs, sub);
 });
 
-testBoth("TestSublistSimpleMultiTokens", (s) => {
+testBoth("TestSublistSimpleMultiTokens", "TestSublistSimpleMultiTokensNoCache", (s) => {
   const sub = newSub("foo.bar.baz");
   s.insert(sub);
   const r = match(s, "foo.bar.baz");
@@ -44,7 +44,7 @@ testBoth("TestSublistSimpleMultiTokens", (s) => {
   verifyMember(r.psubs, sub);
 });
 
-testBoth("TestSublistPartialWildcard", (s) => {
+testBoth("TestSublistPartialWildcard", "TestSublistPartialWildcardNoCache", (s) => {
   const lsub = newSub("a.b.c");
   const psub = newSub("a.*.c");
   s.insert(lsub);
@@ -55,7 +55,7 @@ testBoth("TestSublistPartialWildcard", (s) => {
   verifyMember(r.psubs, psub);
 });
 
-testBoth("TestSublistPartialWildcardAtEnd", (s) => {
+testBoth("TestSublistPartialWildcardAtEnd", "TestSublistPartialWildcardAtEndNoCache", (s) => {
   const lsub = newSub("a.b.c");
   const psub = newSub("a.b.*");
   s.insert(lsub);
@@ -66,7 +66,7 @@ testBoth("TestSublistPartialWildcardAtEnd", (s) => {
   verifyMember(r.psubs, psub);
 });
 
-testBoth("TestSublistFullWildcard", (s) => {
+testBoth("TestSublistFullWildcard", "TestSublistFullWildcardNoCache", (s) => {
   const lsub = newSub("a.b.c");
   const fsub = newSub("a.>");
   s.insert(lsub);
@@ -80,7 +80,7 @@ testBoth("TestSublistFullWildcard", (s) => {
   verifyMember(r.psubs, fsub);
 });
 
-testBoth("TestSublistRemove", (s) => {
+testBoth("TestSublistRemove", "TestSublistRemoveNoCache", (s) => {
   const subject = "a.b.c.d";
   const sub = newSub(subject);
   s.insert(sub);
@@ -93,7 +93,7 @@ testBoth("TestSublistRemove", (s) => {
   verifyLen(match(s, subject).psubs, 0);
 });
 
-testBoth("TestSublistRemoveWildcard", (s) => {
+testBoth("TestSublistRemoveWildcard", "TestSublistRemoveWildcardNoCache", (s) => {
   const subject = "a.b.c.d";
   const sub = newSub(subject);
   const psub = newSub("a.b.*.d");
@@ -121,10 +121,18 @@ function removesCleanUp(s: TestSublist, subject: string): void {
   assertEquals(s.levelCount, 0);
 }
 
-testBoth("TestSublistRemoveCleanup", (s) => removesCleanUp(s, "a.b.c.d.e.f"));
-testBoth("TestSublistRemoveCleanupWildcards", (s) => removesCleanUp(s, "a.b.*.d.e.>"));
+testBoth(
+  "TestSublistRemoveCleanup",
+  "TestSublistRemoveCleanupNoCache",
+  (s) => removesCleanUp(s, "a.b.c.d.e.f"),
+);
+testBoth(
+  "TestSublistRemoveCleanupWildcards",
+  "TestSublistRemoveCleanupWildcardsNoCache",
+  (s) => removesCleanUp(s, "a.b.*.d.e.>"),
+);
 
-testBoth("TestSublistRemoveWithLargeSubs", (s) => {
+testBoth("TestSublistRemoveWithLargeSubs", "TestSublistRemoveWithLargeSubsNoCache", (s) => {
   // From this number on the reference keeps a second list of a node's subscriptions.
   const plistMin = 256;
   for (let i = 0; i < plistMin * 2; i++) s.insert(newSub("foo"));
@@ -136,7 +144,7 @@ testBoth("TestSublistRemoveWithLargeSubs", (s) => {
   verifyLen(match(s, "foo").psubs, plistMin * 2 - 3);
 });
 
-testBoth("TestSublistInvalidSubjectsInsert", (s) => {
+testBoth("TestSublistInvalidSubjectsInsert", "TestSublistInvalidSubjectsInsertNoCache", (s) => {
   for (const subject of [".foo", "foo.", "foo..bar", "foo.bar..baz", "foo.>.bar"]) {
     assertFalse(s.insert(newSub(subject)), subject);
   }
@@ -205,7 +213,7 @@ Deno.test("TestSublistCache", () => {
   verifyLen(match(s, "foo.bar").psubs, 3);
 });
 
-testBoth("TestSublistBasicQueueResults", (s) => {
+testBoth("TestSublistBasicQueueResults", "TestSublistBasicQueueResultsNoCache", (s) => {
   const subject = "foo";
   const sub = newSub(subject);
   const sub1 = newQSub(subject, "bar");
@@ -280,46 +288,58 @@ testBoth("TestSublistBasicQueueResults", (s) => {
   verifyLen(r.qsubs, 0);
 });
 
-testBoth("TestSublistBadSubjectOnRemove", (s) => {
+testBoth("TestSublistBadSubjectOnRemove", "TestSublistBadSubjectOnRemoveNoCache", (s) => {
   const sub = newSub("a.b..d");
   assertFalse(s.insert(sub));
   assertEquals(s.tryRemove(sub), "invalid subject");
   assertEquals(s.tryRemove(newSub("a.>.b")), "invalid subject");
 });
 
-testBoth("TestSublistTwoTokenPubMatchSingleTokenSub", (s) => {
-  const sub = newSub("foo");
-  s.insert(sub);
-  const r = match(s, "foo");
-  verifyLen(r.psubs, 1);
-  verifyMember(r.psubs, sub);
-  verifyLen(match(s, "foo.bar").psubs, 0);
-});
-
-testBoth("TestSublistInsertWithWildcardsAsLiterals", (s) => {
-  for (const subject of ["foo.*-", "foo.>-"]) {
-    s.insert(newSub(subject));
-    verifyLen(match(s, "foo.bar").psubs, 0);
-    verifyLen(match(s, subject).psubs, 1);
-  }
-});
-
-testBoth("TestSublistRemoveWithWildcardsAsLiterals", (s) => {
-  for (const subject of ["foo.*-", "foo.>-"]) {
-    const sub = newSub(subject);
+testBoth(
+  "TestSublistTwoTokenPubMatchSingleTokenSub",
+  "TestSublistTwoTokenPubMatchSingleTokenSubNoCache",
+  (s) => {
+    const sub = newSub("foo");
     s.insert(sub);
-    s.remove(newSub("foo.bar"));
-    assertEquals(s.count, 1);
-    s.remove(sub);
-    assertEquals(s.count, 0);
-  }
-});
+    const r = match(s, "foo");
+    verifyLen(r.psubs, 1);
+    verifyMember(r.psubs, sub);
+    verifyLen(match(s, "foo.bar").psubs, 0);
+  },
+);
+
+testBoth(
+  "TestSublistInsertWithWildcardsAsLiterals",
+  "TestSublistInsertWithWildcardsAsLiteralsNoCache",
+  (s) => {
+    for (const subject of ["foo.*-", "foo.>-"]) {
+      s.insert(newSub(subject));
+      verifyLen(match(s, "foo.bar").psubs, 0);
+      verifyLen(match(s, subject).psubs, 1);
+    }
+  },
+);
+
+testBoth(
+  "TestSublistRemoveWithWildcardsAsLiterals",
+  "TestSublistRemoveWithWildcardsAsLiteralsNoCache",
+  (s) => {
+    for (const subject of ["foo.*-", "foo.>-"]) {
+      const sub = newSub(subject);
+      s.insert(sub);
+      s.remove(newSub("foo.bar"));
+      assertEquals(s.count, 1);
+      s.remove(sub);
+      assertEquals(s.count, 0);
+    }
+  },
+);
 
 /**
  * The reference removes in a second goroutine while it reads a result. On one thread the
  * dangerous order is a change between two reads of the same result.
  */
-testBoth("TestSublistRaceOnRemove", (s) => {
+testBoth("TestSublistRaceOnRemove", "TestSublistRaceOnRemoveNoCache", (s) => {
   const total = 100;
   const check = (
     make: () => TestSub,
@@ -345,7 +365,7 @@ testBoth("TestSublistRaceOnRemove", (s) => {
   check(() => newSub("foo"), (r) => r.psubs);
 });
 
-testBoth("TestSublistRaceOnInsert", (s) => {
+testBoth("TestSublistRaceOnInsert", "TestSublistRaceOnInsertNoCache", (s) => {
   for (let i = 0; i < 1000; i++) {
     if (i < 100) s.insert(newQSub("foo", "bar"));
     for (const qsub of s.match("foo").qsubs.flat()) assertEquals(qsub.queue, "bar");
@@ -374,37 +394,41 @@ Deno.test("TestSublistRaceOnMatch", () => {
   }
 });
 
-testBoth("TestSublistRemoteQueueSubscriptions", (s) => {
-  const s1 = newQSub("foo", "bar");
-  const s2 = newQSub("foo", "bar");
-  s.insert(s1);
-  s.insert(s2);
-  const rs1 = newRemoteQSub("foo", "bar", 10);
-  s.insert(rs1);
-  const rs2 = newRemoteQSub("foo", "bar", 10);
-  s.insert(rs2);
-  // Weights show in results only.
-  assertEquals(s.count, 4);
-  let r = match(s, "foo");
-  verifyLen(r.psubs, 0);
-  verifyLen(r.qsubs, 1);
-  verifyLen(r.qsubs[0]!, 22);
+testBoth(
+  "TestSublistRemoteQueueSubscriptions",
+  "TestSublistRemoteQueueSubscriptionsNoCache",
+  (s) => {
+    const s1 = newQSub("foo", "bar");
+    const s2 = newQSub("foo", "bar");
+    s.insert(s1);
+    s.insert(s2);
+    const rs1 = newRemoteQSub("foo", "bar", 10);
+    s.insert(rs1);
+    const rs2 = newRemoteQSub("foo", "bar", 10);
+    s.insert(rs2);
+    // Weights show in results only.
+    assertEquals(s.count, 4);
+    let r = match(s, "foo");
+    verifyLen(r.psubs, 0);
+    verifyLen(r.qsubs, 1);
+    verifyLen(r.qsubs[0]!, 22);
 
-  s.remove(s1);
-  s.remove(rs1);
-  assertEquals(s.count, 2);
-  r = match(s, "foo");
-  verifyLen(r.psubs, 0);
-  verifyLen(r.qsubs, 1);
-  verifyLen(r.qsubs[0]!, 11);
+    s.remove(s1);
+    s.remove(rs1);
+    assertEquals(s.count, 2);
+    r = match(s, "foo");
+    verifyLen(r.psubs, 0);
+    verifyLen(r.qsubs, 1);
+    verifyLen(r.qsubs[0]!, 11);
 
-  rs2.queueWeight = 1;
-  s.refresh(rs2);
-  r = match(s, "foo");
-  verifyLen(r.psubs, 0);
-  verifyLen(r.qsubs, 1);
-  verifyLen(r.qsubs[0]!, 2);
-});
+    rs2.queueWeight = 1;
+    s.refresh(rs2);
+    r = match(s, "foo");
+    verifyLen(r.psubs, 0);
+    verifyLen(r.qsubs, 1);
+    verifyLen(r.qsubs[0]!, 2);
+  },
+);
 
 Deno.test("TestSublistSharedEmptyResult", () => {
   const s = withCache();
