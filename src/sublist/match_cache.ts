@@ -27,7 +27,7 @@ const slotsMin = 8;
 const growthFactor = 4;
 const setSize = 4;
 /** Hashes that the doorkeeper knows. A power of two. */
-const doorkeeperSize = 1024;
+const doorkeeperSize = 4096;
 
 /**
  * Results by subject. Subjects come as `[start, end)` of a view that reaches a word further
@@ -43,6 +43,10 @@ export class MatchCache<S extends SublistEntry> {
   #keys: Uint8Array = new Uint8Array(0);
   #keysView: DataView = new DataView(this.#keys.buffer);
   #doorkeeper: Int32Array | null = null;
+  /** Subjects that the doorkeeper kept out. */
+  #refused = 0;
+  /** Hash of the subject that the last {@linkcode get} missed; -1 if it did not need one. */
+  #missedHash = -1;
   /** Slot of the last hit: the next message often has the same subject. */
   #lastSlot = 0;
   /** Slot of a full set that goes next. */
@@ -50,6 +54,7 @@ export class MatchCache<S extends SublistEntry> {
 
   /** The result for a subject, or null. */
   get(view: DataView, start: number, end: number): MatchResult<S> | null {
+    this.#missedHash = -1;
     if (this.count === 0) return null;
     const length = end - start;
     const last = this.#lastSlot;
@@ -57,16 +62,20 @@ export class MatchCache<S extends SublistEntry> {
       this.#lengths[last] === length &&
       sameBytes(view, start, this.#keysView, last * keyBytesMax, length)
     ) return this.#results[last]!;
-    const slot = this.#find(view, start, end, hashSubject(view, start, end));
-    if (slot < 0) return null;
+    const hash = hashSubject(view, start, end);
+    const slot = this.#find(view, start, end, hash);
+    if (slot < 0) {
+      this.#missedHash = hash;
+      return null;
+    }
     this.#lastSlot = slot;
     return this.#results[slot]!;
   }
 
-  /** Offers a result for a subject that {@linkcode get} did not have. */
+  /** Offers a result for the subject that the call of {@linkcode get} just before did not have. */
   offer(view: DataView, start: number, end: number, result: MatchResult<S>): void {
     if (end - start > keyBytesMax) return;
-    const hash = hashSubject(view, start, end);
+    const hash = this.#missedHash >= 0 ? this.#missedHash : hashSubject(view, start, end);
     if (this.count >= openDoorMax && !this.#knownAtTheDoor(hash)) return;
     let slot = this.#freeSlot(hash);
     while (slot < 0 && this.#slots < matchCacheMax) {
@@ -164,7 +173,10 @@ export class MatchCache<S extends SublistEntry> {
     // Not the bits that choose the set, or the subjects of one set would fight here as well.
     const at = (hash >>> 12) & (doorkeeperSize - 1);
     if (doorkeeper[at] === hash) return true;
-    doorkeeper[at] = hash;
+    // Only every other time on average, and in no regular order: of two subjects that take turns
+    // at the same place one is then still there when it comes again.
+    this.#refused = (this.#refused + 1) | 0;
+    if (doorkeeper[at] === 0 || Math.imul(this.#refused, 0x9e3779b1) < 0) doorkeeper[at] = hash;
     return false;
   }
 
