@@ -66,7 +66,10 @@ export class Core {
   addAccount(name: string): Account {
     let account = this.accounts.get(name);
     if (account === undefined) {
-      account = new Account(name, !this.options.noSublistCache);
+      account = new Account(name, {
+        cache: !this.options.noSublistCache,
+        hashSeed: this.env.random.below(2 ** 30),
+      });
       account.updatedMs = this.env.clock.nowMs();
       this.accounts.set(name, account);
     }

@@ -45,8 +45,9 @@ export class Account {
   /** When the account was last changed, ms since the epoch. */
   updatedMs = 0;
 
-  constructor(readonly name: string, cache: boolean) {
-    this.sublist = new Sublist<Subscription>({ cache });
+  /** `hashSeed` keeps clients from choosing tokens that collide. */
+  constructor(readonly name: string, options: { cache: boolean; hashSeed: number }) {
+    this.sublist = new Sublist<Subscription>(options);
   }
 
   /** True when no further connection may bind. */
