@@ -56,7 +56,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     ({ tlsConfig }) =>
       tlsConfig !== null && differs(tlsConfig.curvePreferences, DEFAULT_CURVE_PREFERENCES),
   ],
-  ["http_port: monitoring is not built yet", ({ httpPort }) => httpPort !== 0],
   ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
   ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
   [

@@ -5,6 +5,7 @@
  */
 export * from "./clock.ts";
 export * from "./disk.ts";
+export * from "./http.ts";
 export * from "./log.ts";
 export * from "./loop.ts";
 export * from "./net.ts";

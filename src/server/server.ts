@@ -14,6 +14,7 @@ import { Connection, type ConnectionRegistry } from "../core/connection/connecti
 import { Core } from "../core/core.ts";
 import type {
   Clock,
+  HttpServer,
   Listener,
   Logger,
   Loop,
@@ -24,6 +25,7 @@ import type {
   Transport,
 } from "../platform/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
+import { type Monitor, startMonitoring } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
 import { ClientTls } from "./client_tls.ts";
@@ -37,6 +39,7 @@ export interface ServerEnvironment {
   readonly loop: Loop;
   readonly random: Random;
   readonly net: Net;
+  readonly http: HttpServer;
   readonly process: Process;
   readonly tls: TlsUpgrader;
   /** Certificates and keys. */
@@ -64,10 +67,12 @@ export class Server implements ClientContext, ConnectionRegistry {
   readonly clients: Map<number, Connection> = new Map();
   readonly closedConnections: ClosedConnections;
   readonly startMs: number;
+  readonly natstsVersion: string = NATSTS_VERSION;
   /** Connections accepted since the start. */
   totalConnections = 0;
   #nextConnectionId: number;
   #listener: Listener | null = null;
+  #monitor: Monitor | null = null;
   readonly #tls: ClientTls | null;
   #running = false;
   #lameDuck = false;
@@ -131,6 +136,22 @@ export class Server implements ClientContext, ConnectionRegistry {
     return this.#listener?.address.port ?? this.options.port;
   }
 
+  /** Monitoring of a running server; null without it. */
+  get monitor(): Monitor | null {
+    return this.#monitor;
+  }
+
+  /** Port of monitoring; the real one when a random port was asked for, 0 without monitoring. */
+  get monitorPort(): number {
+    return this.#monitor?.port ?? 0;
+  }
+
+  /** Whether clients can connect now. */
+  get ready(): boolean {
+    return this.#running && !this.#lameDuck &&
+      (this.#listener !== null || this.options.dontListen);
+  }
+
   /** Number of all subscriptions, in all accounts. */
   get subscriptionCount(): number {
     let count = 0;
@@ -155,7 +176,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     this.#running = true;
     this.#tls?.start();
-    if (!options.dontListen) this.#listen();
+    if (options.httpPort !== 0) this.#monitor = startMonitoring(this);
+    try {
+      if (!options.dontListen) this.#listen();
+    } catch (error) {
+      void this.#monitor?.stop();
+      throw error;
+    }
   }
 
   #listen(): void {
@@ -389,6 +416,9 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     await this.#acceptLoop;
     await Promise.all([...this.#serving]);
+    const monitor = this.#monitor;
+    this.#monitor = null;
+    await monitor?.stop();
     this.core.stop();
     log.notice("Server Exiting..");
     this.#stopped!();

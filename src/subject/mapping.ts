@@ -69,6 +69,23 @@ export class SubjectMappings {
     return this.#mappings.map(({ source }) => source);
   }
 
+  /** The mappings for monitoring. As in the reference the weights are summed up from choice to choice. */
+  describe(): { source: string; destinations: WeightedDestination[] }[] {
+    const shown = (choices: readonly WeightedTransform[], cluster: string) =>
+      choices.filter(({ transform }) => transform !== null).map(({ transform, below }) => ({
+        subject: transform!.destination,
+        weight: below,
+        cluster,
+      }));
+    return this.#mappings.map(({ source, everywhere, byCluster }) => ({
+      source,
+      destinations: [
+        ...shown(everywhere, ""),
+        ...[...byCluster ?? []].flatMap(([cluster, choices]) => shown(choices, cluster)),
+      ],
+    }));
+  }
+
   /**
    * Maps `source` to `destinations`, in place of what it was mapped to before. What is missing
    * to 100 percent stays with `source`, unless that is a destination itself: then it is lost on

@@ -26,6 +26,11 @@ export interface Limits {
 export interface SubjectMapper {
   /** The mapped subject, null when `subject` is not mapped, empty when the message is lost. */
   map(subject: string): string | null;
+  /** What is mapped where, for monitoring; subjects are byte strings. */
+  describe(): {
+    source: string;
+    destinations: { subject: string; weight: number; cluster: string }[];
+  }[];
 }
 
 /** One account. */

@@ -5,6 +5,7 @@
  */
 import type { Logger } from "../log.ts";
 import { systemClock } from "./clock.ts";
+import { systemHttp } from "./http.ts";
 import { systemLoop } from "./loop.ts";
 import { systemNet } from "./net.ts";
 import { systemProcess } from "./process.ts";
@@ -19,6 +20,7 @@ export function systemEnvironment(log: Logger) {
     loop: systemLoop(),
     random: systemRandom(),
     net: systemNet(),
+    http: systemHttp(),
     process: systemProcess(),
     tls: systemTls(),
     files: systemConfigSource(),

@@ -154,16 +154,19 @@ function isFamilyMissing(error: unknown): boolean {
   return code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
 }
 
-function listen(host: string, port: number): Listener {
+/**
+ * Calls `open` with each address to try for `host` until one can be had.
+ *
+ * @throws {ListenError} with the text of Go's `net.Listen`
+ */
+export function openOnHost<T>(host: string, port: number, open: (hostname: string) => T): T {
   if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
     throw new ListenError(`listen tcp: address ${port}: invalid port`);
   }
-  const hosts = bindHosts(host);
   let failure: unknown;
-  for (const hostname of hosts) {
+  for (const hostname of bindHosts(host)) {
     try {
-      const options = { hostname, port, tcpBacklog: ACCEPT_BACKLOG };
-      return new TcpListener(Deno.listen(options));
+      return open(hostname);
     } catch (error) {
       failure = error;
       if (!isFamilyMissing(error)) break;
@@ -173,6 +176,12 @@ function listen(host: string, port: number): Listener {
     ? `listen tcp: lookup ${host}: no such host`
     : `listen tcp ${joinHostPort(host, port)}: bind: ${errnoText(failure)}`;
   throw new ListenError(message, { cause: failure });
+}
+
+function listen(host: string, port: number): Listener {
+  return openOnHost(host, port, (hostname) => {
+    return new TcpListener(Deno.listen({ hostname, port, tcpBacklog: ACCEPT_BACKLOG }));
+  });
 }
 
 async function dial(host: string, port: number, timeoutMs: number): Promise<Transport> {

@@ -1,0 +1,100 @@
+/**
+ * `/accountz` and `/accstatz`: the accounts, one of them in detail, and their traffic.
+ *
+ * Reference: Accountz, accountInfo, AccountStatz in server/monitor.go, statz in server/events.go.
+ *
+ * @module
+ */
+import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
+import type { Account } from "../core/account/account.ts";
+import { BadRequestError, nsOfMs, omitEmpty, timeText } from "./go_values.ts";
+import type { MonitoredServer } from "./source.ts";
+import { sublistFields } from "./subsz.ts";
+
+function clientCount(account: Account): number {
+  let count = 0;
+  for (const { kind } of account.connections) if (kind === "client") count++;
+  return count;
+}
+
+function mappings(account: Account) {
+  const all = account.mapper?.describe() ?? [];
+  if (all.length === 0) return undefined;
+  const shown = all.map(({ source, destinations }) =>
+    [
+      textOfByteString(source),
+      destinations.map(({ subject, weight, cluster }) => ({
+        subject: textOfByteString(subject),
+        weight,
+        cluster: omitEmpty(cluster),
+      })),
+    ] as const
+  );
+  return Object.fromEntries(shown.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+function accountDetail(server: MonitoredServer, account: Account) {
+  const name = textOfByteString(account.name);
+  return {
+    account_name: name,
+    update_time: timeText(nsOfMs(account.updatedMs)),
+    is_system: omitEmpty(account === server.core.systemAccount),
+    expired: false,
+    complete: true,
+    jetstream_enabled: false,
+    leafnode_connections: 0,
+    client_connections: clientCount(account),
+    subscriptions: account.sublist.count,
+    mappings: mappings(account),
+    name_tag: name,
+    sublist_stats: sublistFields(account.sublist.stats()),
+  };
+}
+
+/** What `/accountz` shows: all names, or the one account asked for. @throws {BadRequestError} */
+export function accountz(server: MonitoredServer, name = "") {
+  const { core: { accounts, systemAccount }, env } = server;
+  const account = accounts.get(byteStringOfText(name));
+  if (name !== "" && account === undefined) {
+    throw new BadRequestError(`Account ${name} does not exist`);
+  }
+  return {
+    server_id: server.info.server_id,
+    now: timeText(env.clock.nowNs()),
+    system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
+    accounts: name === "" ? [...accounts.keys()].map(textOfByteString) : undefined,
+    account_detail: account === undefined ? undefined : accountDetail(server, account),
+  };
+}
+
+function traffic(msgs: number, bytes: number) {
+  const none = () => ({ msgs: 0, bytes: 0 });
+  return { msgs, bytes, gateways: none(), routes: none(), leafs: none() };
+}
+
+function accountStatistics(account: Account) {
+  const name = textOfByteString(account.name);
+  const connections = clientCount(account);
+  return {
+    acc: name,
+    name,
+    conns: connections,
+    leafnodes: 0,
+    total_conns: connections,
+    num_subscriptions: account.sublist.count,
+    sent: traffic(account.outMsgs, account.outBytes),
+    received: traffic(account.inMsgs, account.inBytes),
+    slow_consumers: account.slowConsumers,
+  };
+}
+
+/** What `/accstatz` shows; accounts without connections only with `unused`. */
+export function accountStatz(server: MonitoredServer, options: { unused?: boolean } = {}) {
+  const shown = [...server.core.accounts.values()]
+    .filter((account) => options.unused === true || clientCount(account) > 0);
+  return {
+    server_id: server.info.server_id,
+    now: timeText(server.env.clock.nowNs()),
+    account_statz: shown.map(accountStatistics),
+  };
+}

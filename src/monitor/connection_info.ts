@@ -1,0 +1,167 @@
+/**
+ * One connection as `/connz` shows it.
+ *
+ * Reference: ConnInfo and its fill in server/monitor.go, saveClosedClient in server/server.go.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { textOfByteString } from "../base/text/byte_string.ts";
+import { readCertificate } from "../base/crypto/x509.ts";
+import { formatDurationNs } from "../base/text/duration.ts";
+import { GLOBAL_ACCOUNT } from "../core/account/account.ts";
+import { goNameText } from "../core/auth/distinguished_name.ts";
+import type { Connection } from "../core/connection/connection.ts";
+import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
+import type { ClosedRecord, ClosedSubscription } from "./source.ts";
+
+/** A connection, open or closed, at one moment: what is sorted and filtered by, and shown. */
+export interface ConnectionSnapshot {
+  readonly connection: Connection;
+  readonly closed: ClosedRecord | null;
+  readonly subscriptions: readonly ClosedSubscription[];
+  /** Round trip in ns as shown; 0 while unknown. */
+  readonly rttNs: number;
+  readonly startMs: number;
+  readonly lastMs: number;
+  /** The moment for a connection that is open, its end for a closed one. */
+  readonly untilMs: number;
+}
+
+/** What else than the basics to show. */
+export interface ConnectionDetail {
+  readonly auth: boolean;
+  readonly subscriptions: boolean;
+  readonly subscriptionsDetail: boolean;
+}
+
+const US_PER_MS = 1000;
+const NS_PER_MS = 1_000_000;
+
+/** Between a microsecond and a millisecond the reference cuts the nanoseconds off. */
+function shownRttNs(rttMs: number): number {
+  return rttMs > 0.001 && rttMs < 1
+    ? Math.trunc(rttMs * US_PER_MS) * 1000
+    : Math.round(rttMs * NS_PER_MS);
+}
+
+/** Wall clock of the last activity, kept steady by counting from the start. */
+function lastActivityMs(connection: Connection): number {
+  return connection.startMs + Math.max(0, connection.lastActivityMs - connection.startMonotonicMs);
+}
+
+/** Looks at an open connection. */
+export function openSnapshot(connection: Connection, nowMs: number): ConnectionSnapshot {
+  return {
+    connection,
+    closed: null,
+    subscriptions: [...connection.subscriptions.values()],
+    rttNs: shownRttNs(connection.rttMs),
+    startMs: connection.startMs,
+    lastMs: lastActivityMs(connection),
+    untilMs: nowMs,
+  };
+}
+
+/** Looks at a closed connection. */
+export function closedSnapshot(closed: ClosedRecord): ConnectionSnapshot {
+  const { connection, stopMs } = closed;
+  return {
+    connection,
+    closed,
+    subscriptions: closed.subscriptions,
+    rttNs: shownRttNs(connection.rttMs),
+    startMs: connection.startMs,
+    // What was in flight at the end may count as activity a little later.
+    lastMs: Math.min(lastActivityMs(connection), stopMs),
+    untilMs: stopMs,
+  };
+}
+
+/** One subscription under its connection. */
+export function subscriptionDetail(subscription: ClosedSubscription, connectionId: number) {
+  return {
+    subject: textOfByteString(subscription.subject),
+    qgroup: omitEmpty(textOfByteString(subscription.queue ?? "")),
+    sid: textOfByteString(subscription.sid),
+    msgs: subscription.delivered,
+    max: omitEmpty(subscription.max),
+    cid: connectionId,
+  };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function tlsFields(connection: Connection, auth: boolean) {
+  const { tls } = connection.transport;
+  if (tls === null) return {};
+  return {
+    tls_version: tls.version,
+    tls_cipher_suite: tls.cipherSuite,
+    tls_peer_certs: !auth ? undefined : omitEmptyList(tls.peerCertificates.map((der) => {
+      const { subject, publicKeyInfo } = readCertificate(der);
+      return {
+        subject: omitEmpty(goNameText(subject)),
+        spki_sha256: sha256(publicKeyInfo),
+        cert_sha256: sha256(der),
+      };
+    })),
+    tls_first: omitEmpty(connection.handshakeFirst),
+  };
+}
+
+/** Account and its tag. Of closed connections the reference does not keep the global account. */
+function accountFields(connection: Connection, closed: ClosedRecord | null) {
+  const name = textOfByteString(closed?.accountName ?? connection.account?.name ?? "");
+  const global = name === GLOBAL_ACCOUNT;
+  return {
+    account: global ? undefined : omitEmpty(name),
+    name_tag: global && closed !== null ? undefined : omitEmpty(name),
+  };
+}
+
+/** The fields of one connection, in the reference's order. */
+export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionDetail) {
+  const { connection, closed, subscriptions } = snapshot;
+  const { connect } = connection;
+  const account = detail.auth ? accountFields(connection, closed) : null;
+  const listed = detail.subscriptions && !detail.subscriptionsDetail;
+  // Pipes inside the process have no port, and the reference then shows no address.
+  const hasAddress = connection.port !== 0;
+  return {
+    cid: connection.id,
+    kind: connection.kindName,
+    type: connection.kind === "client" ? "nats" : undefined,
+    ip: hasAddress ? connection.host : "",
+    port: connection.port,
+    start: timeText(nsOfMs(snapshot.startMs)),
+    last_activity: timeText(nsOfMs(snapshot.lastMs)),
+    stop: closed === null ? undefined : timeText(nsOfMs(closed.stopMs)),
+    reason: closed?.reason,
+    rtt: formatDurationNs(BigInt(snapshot.rttNs)),
+    uptime: uptimeText(snapshot.untilMs - snapshot.startMs),
+    idle: uptimeText(snapshot.untilMs - snapshot.lastMs),
+    pending_bytes: closed === null ? connection.out.pendingBytes : 0,
+    in_msgs: connection.inMsgs,
+    out_msgs: connection.outMsgs,
+    in_bytes: connection.inBytes,
+    out_bytes: connection.outBytes,
+    stalls: omitEmpty(connection.stalls),
+    subscriptions: subscriptions.length,
+    name: omitEmpty(connect.name),
+    lang: omitEmpty(connect.lang),
+    version: omitEmpty(connect.version),
+    ...tlsFields(connection, detail.auth),
+    authorized_user: detail.auth ? omitEmpty(connection.rawAuthUser) : undefined,
+    account: account?.account,
+    subscriptions_list: listed
+      ? omitEmptyList(subscriptions.map(({ subject }) => textOfByteString(subject)))
+      : undefined,
+    subscriptions_list_detail: detail.subscriptionsDetail
+      ? omitEmptyList(subscriptions.map((one) => subscriptionDetail(one, connection.id)))
+      : undefined,
+    name_tag: account?.name_tag,
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * Monitoring over HTTP: the reference's endpoints, and metrics for Prometheus.
+ *
+ * @module
+ */
+export { gatewayz, jsz, leafz, routez } from "./absent_features.ts";
+export { accountStatz, accountz } from "./accounts.ts";
+export { connz, type ConnzOptions } from "./connz.ts";
+export { BadRequestError, uptimeText } from "./go_values.ts";
+export { healthz, type HealthzOptions } from "./healthz.ts";
+export { type Monitor, startMonitoring } from "./monitor.ts";
+export type { MonitoredServer } from "./source.ts";
+export { subsz, type SubszOptions } from "./subsz.ts";

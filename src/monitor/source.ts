@@ -1,0 +1,58 @@
+/**
+ * What monitoring reads of a server. The server gives itself; monitoring changes nothing in it.
+ *
+ * @module
+ */
+import type { Options } from "../config/mod.ts";
+import type { ClosedState } from "../core/connection/closed_state.ts";
+import type { Connection } from "../core/connection/connection.ts";
+import type { Core } from "../core/core.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
+import type { Clock, HttpServer, Logger, Process } from "../platform/mod.ts";
+import type { Info } from "../protocol/mod.ts";
+
+/** A subscription as it was when its connection closed. */
+export interface ClosedSubscription {
+  readonly subject: string;
+  readonly queue: string | null;
+  readonly sid: string;
+  readonly delivered: number;
+  readonly max: number;
+}
+
+/** A connection as it was when it closed. */
+export interface ClosedRecord {
+  readonly connection: Connection;
+  readonly reason: ClosedState;
+  /** Wall clock, ms since the epoch. */
+  readonly stopMs: number;
+  readonly subscriptions: readonly ClosedSubscription[];
+  readonly accountName: string;
+}
+
+/** The outside world of monitoring. */
+export interface MonitorEnvironment {
+  readonly clock: Clock;
+  readonly process: Process;
+  readonly log: Logger;
+  readonly http: HttpServer;
+  readonly files: ConfigSource;
+}
+
+/** A server to look at. */
+export interface MonitoredServer {
+  readonly core: Core;
+  readonly options: Options;
+  readonly info: Info;
+  readonly env: MonitorEnvironment;
+  readonly clients: ReadonlyMap<number, Connection>;
+  readonly closedConnections: { all(): readonly ClosedRecord[] };
+  /** Wall clock of the start, ms since the epoch. */
+  readonly startMs: number;
+  readonly totalConnections: number;
+  readonly subscriptionCount: number;
+  /** Whether clients can connect now. */
+  readonly ready: boolean;
+  /** natsts' own version. */
+  readonly natstsVersion: string;
+}

@@ -1,0 +1,163 @@
+/**
+ * `/varz`: what the server is, how it is configured, and its totals.
+ *
+ * Reference: Varz, createVarz, updateVarzRuntimeFields in server/monitor.go.
+ *
+ * @module
+ */
+import { X509Certificate } from "node:crypto";
+import { textOfByteString } from "../base/text/byte_string.ts";
+import type { Options, TlsOptions } from "../config/mod.ts";
+import { mergedFeatureFlags } from "../config/feature_flags.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
+import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
+import type { MonitoredServer } from "./source.ts";
+
+const NS_PER_MS = 1_000_000;
+
+/** Ends of certificates by the block they serve; undefined where there is none. */
+export interface CertificateEnds {
+  readonly client: string | undefined;
+  readonly cluster: string | undefined;
+  readonly gateway: string | undefined;
+  readonly leafNode: string | undefined;
+  readonly mqtt: string | undefined;
+  readonly websocket: string | undefined;
+}
+
+/** Reads until when the configured certificates are valid. Throws FileError. */
+export function certificateEnds(options: Options, files: ConfigSource): CertificateEnds {
+  const end = (tls: TlsOptions | null): string | undefined => {
+    const path = tls?.certFile || tls?.certificates[0]?.certFile;
+    if (path === undefined || path === "") return undefined;
+    const { validTo } = new X509Certificate(files.readFile(path));
+    return timeText(nsOfMs(Date.parse(validTo)));
+  };
+  return {
+    client: end(options.tlsConfig),
+    cluster: end(options.cluster.tlsConfig),
+    gateway: end(options.gateway.tlsConfig),
+    leafNode: end(options.leafNode.tlsConfig),
+    mqtt: end(options.mqtt.tlsConfig),
+    websocket: end(options.websocket.tlsConfig),
+  };
+}
+
+/** Go prints maps sorted by key. */
+function sortedRecord<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
+  return Object.fromEntries([...entries].sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+function configuredParts(options: Options, ends: CertificateEnds) {
+  const { cluster } = options;
+  return {
+    cluster: {
+      name: omitEmpty(cluster.name),
+      addr: omitEmpty(cluster.host),
+      cluster_port: omitEmpty(cluster.port),
+      auth_timeout: omitEmpty(cluster.authTimeoutMs / 1000),
+      tls_timeout: omitEmpty(cluster.tlsTimeoutMs / 1000),
+      tls_required: omitEmpty(cluster.tlsConfig !== null),
+      tls_verify: omitEmpty(cluster.tlsConfig !== null),
+      pool_size: omitEmpty(cluster.poolSize),
+      tls_cert_not_after: ends.cluster,
+    },
+    gateway: {
+      tls_required: omitEmpty(options.gateway.tlsConfig !== null),
+      tls_verify: omitEmpty(options.gateway.tlsConfig !== null),
+      tls_cert_not_after: ends.gateway,
+    },
+    leaf: {
+      tls_required: omitEmpty(options.leafNode.tlsConfig !== null),
+      tls_verify: omitEmpty(options.leafNode.tlsConfig?.verify ?? false),
+      tls_cert_not_after: ends.leafNode,
+    },
+    mqtt: { tls_cert_not_after: ends.mqtt },
+    websocket: { tls_cert_not_after: ends.websocket },
+    jetstream: {},
+  };
+}
+
+/** Where a figure is told apart by kind of connection; only clients are built. */
+function byKind(clients: number) {
+  return { clients, routes: 0, gateways: 0, leafs: 0 };
+}
+
+/** What `/varz` shows. `requests` counts the requests by path. */
+export function varz(
+  server: MonitoredServer,
+  ends: CertificateEnds,
+  requests: ReadonlyMap<string, number>,
+) {
+  const { info, options, env, core: { stats, systemAccount } } = server;
+  const usage = env.process.usage();
+  const start = timeText(nsOfMs(server.startMs));
+  return {
+    server_id: info.server_id,
+    server_name: info.server_name,
+    version: info.version,
+    proto: info.proto,
+    git_commit: omitEmpty(info.git_commit),
+    go: info.go,
+    host: info.host,
+    port: info.port,
+    auth_required: omitEmpty(info.auth_required),
+    tls_required: omitEmpty(info.tls_required),
+    tls_verify: omitEmpty(info.tls_verify),
+    ip: omitEmpty(info.ip),
+    connect_urls: omitEmptyList(info.connect_urls),
+    ws_connect_urls: omitEmptyList(info.ws_connect_urls),
+    max_connections: options.maxConn,
+    max_subscriptions: omitEmpty(options.maxSubs),
+    ping_interval: Math.round(options.pingIntervalMs * NS_PER_MS),
+    ping_max: options.maxPingsOut,
+    http_host: options.httpHost,
+    http_port: options.httpPort,
+    http_base_path: options.httpBasePath,
+    https_port: options.httpsPort,
+    auth_timeout: options.authTimeoutMs / 1000,
+    max_control_line: options.maxControlLine,
+    max_payload: options.maxPayload,
+    max_pending: options.maxPending,
+    ...configuredParts(options, ends),
+    tls_timeout: options.tlsTimeoutMs / 1000,
+    write_deadline: Math.round(options.writeDeadlineMs * NS_PER_MS),
+    write_timeout: options.writeTimeout === "default" ? undefined : options.writeTimeout,
+    start,
+    now: timeText(env.clock.nowNs()),
+    uptime: uptimeText(env.clock.nowMs() - server.startMs),
+    mem: usage.residentBytes,
+    cores: env.process.cpuCount,
+    gomaxprocs: env.process.cpuCount,
+    cpu: Math.trunc(usage.cpuPercent * 10) / 10,
+    connections: server.clients.size,
+    total_connections: server.totalConnections,
+    routes: 0,
+    remotes: 0,
+    leafnodes: 0,
+    in_msgs: stats.inMsgs,
+    in_bytes: stats.inBytes,
+    in_client_msgs: stats.inClientMsgs,
+    in_client_bytes: stats.inClientBytes,
+    out_msgs: stats.outMsgs,
+    out_bytes: stats.outBytes,
+    out_client_msgs: stats.outClientMsgs,
+    out_client_bytes: stats.outClientBytes,
+    slow_consumers: stats.slowConsumers,
+    stale_connections: stats.staleConnections,
+    stalled_clients: stats.stalls,
+    subscriptions: server.subscriptionCount,
+    http_req_stats: sortedRecord(requests),
+    config_load_time: start,
+    config_digest: options.configDigest,
+    tags: omitEmptyList(options.tags),
+    metadata: options.metadata.size === 0 ? undefined : sortedRecord(options.metadata),
+    feature_flags: sortedRecord(mergedFeatureFlags(options.featureFlags)),
+    system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
+    slow_consumer_stats: byKind(stats.slowConsumerClients),
+    stale_connection_stats: byKind(stats.staleConnectionClients),
+    disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },
+    tls_cert_not_after: ends.client,
+    natsts: server.natstsVersion,
+  };
+}
