@@ -79,7 +79,7 @@ function configuredParts(options: Options, ends: CertificateEnds) {
 }
 
 /** Where a figure is told apart by kind of connection; only clients are built. */
-function byKind(clients: number) {
+function byKind(clients: number): Record<string, number> {
   return { clients, routes: 0, gateways: 0, leafs: 0 };
 }
 
@@ -88,7 +88,7 @@ export function varz(
   server: MonitoredServer,
   ends: CertificateEnds,
   requests: ReadonlyMap<string, number>,
-) {
+): Record<string, unknown> {
   const { info, options, env, core: { stats, systemAccount } } = server;
   const usage = env.process.usage();
   const start = timeText(nsOfMs(server.startMs));
