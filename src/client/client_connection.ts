@@ -17,6 +17,7 @@ import {
   type ClientOperations,
   ClientParser,
   ConnectDecodeError,
+  ConnectOptions,
   decodeConnect,
   type InboundMessage,
   parseSize,
@@ -52,6 +53,8 @@ const STALL_MS = 10;
 export class ClientConnection implements ClientOperations {
   readonly parser: ClientParser;
   #pendingAuth: Promise<AuthOutcome> | null = null;
+  /** A CONNECT has named the client. */
+  #described = false;
 
   constructor(readonly context: ClientContext, readonly connection: Connection) {
     const parser = new ClientParser(this);
@@ -213,7 +216,8 @@ export class ClientConnection implements ClientOperations {
       return this.#authViolation();
     }
     parser.maxPayload = connection.maxPayload;
-    connection.describe();
+    connection.describe(!this.#described);
+    this.#described = true;
     if (connect.protocol < 0 || connect.protocol > 1) {
       connection.sendError("invalid client protocol");
       connection.close(ClosedState.BadClientProtocolVersion);
@@ -352,7 +356,14 @@ export class ClientConnection implements ClientOperations {
     connection.rttMs = Math.max(nowMs - connection.rttStartMs, 1e-6);
   }
 
-  onInfo(_buffer: Uint8Array, _start: number, _end: number): ParseStatus {
+  onInfo(buffer: Uint8Array, start: number, end: number): ParseStatus {
+    // Clients have nothing to tell by INFO, but it must be JSON.
+    try {
+      decodeConnect(buffer.subarray(start, end), new ConnectOptions());
+    } catch (error) {
+      if (!(error instanceof ConnectDecodeError)) throw error;
+      return this.parser.fail(error.message);
+    }
     return ParseStatus.Ok;
   }
 

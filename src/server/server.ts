@@ -136,6 +136,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     return this.#listener?.address.port ?? this.options.port;
   }
 
+  /** `nats://` or `tls://` and the address that clients connect to. */
+  get clientUrl(): string {
+    const { host, tlsConfig } = this.options;
+    const scheme = tlsConfig === null ? "nats" : "tls";
+    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${this.port}`;
+  }
+
   /** Monitoring of a running server; null without it. */
   get monitor(): Monitor | null {
     return this.#monitor;
@@ -194,6 +201,16 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#advertise();
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
     env.log.notice(`Listening for client connections on ${host}:${port}`);
+    if (options.tlsConfig !== null) {
+      const firstOnly = options.tlsHandshakeFirst && options.tlsHandshakeFirstFallbackMs === 0;
+      const choice = options.allowNonTls && !firstOnly ? "available" : "required";
+      env.log.notice(`TLS ${choice} for client connections`);
+      if (firstOnly) {
+        env.log.warn(
+          'Clients that are not using "TLS Handshake First" option will fail to connect',
+        );
+      }
+    }
     this.#acceptLoop = this.#accept(this.#listener);
   }
 

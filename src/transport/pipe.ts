@@ -25,7 +25,8 @@ const INITIAL_RING_BYTES = 1024;
 const HANDOVERS_PER_TURN_MAX = 64;
 
 const CLOSED_REASON = "io: read/write on closed pipe";
-const PIPE_ENDPOINT: Endpoint = { host: "pipe", port: 0 };
+/** A pipe has no address. */
+const PIPE_ENDPOINT: Endpoint = { host: "", port: 0 };
 
 /** Both ends of a connection; they are alike. */
 export interface PipePair {

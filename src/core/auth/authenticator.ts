@@ -61,7 +61,7 @@ export class Authenticator {
     for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
     this.required = this.#users.size > 0 || this.#nkeys.size > 0 || options.username !== "" ||
       options.authorization !== "";
-    this.nonceRequired = this.#nkeys.size > 0;
+    this.nonceRequired = this.#nkeys.size > 0 || options.alwaysEnableNonce;
   }
 
   /** The user whom connections without credentials become, or null. */

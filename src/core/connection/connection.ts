@@ -57,6 +57,8 @@ export class Connection implements OutboundOwner {
   maxPayload = -1;
   maxSubscriptions = -1;
   writeDeadlineMs: number;
+  /** What happens when the deadline passes although some bytes left. */
+  readonly writeTimeout: "close" | "retry";
   nonce = "";
   host: string;
   port: number;
@@ -105,11 +107,9 @@ export class Connection implements OutboundOwner {
     this.lastActivityMs = this.startMonotonicMs;
     this.lastInboundMs = this.startMonotonicMs;
     this.writeDeadlineMs = core.options.writeDeadlineMs;
+    this.writeTimeout = core.options.writeTimeout === "retry" ? "retry" : "close";
     this.trace = core.env.log.traceEnabled;
-    const address = this.host.includes(":")
-      ? `[${this.host}]:${this.port}`
-      : `${this.host}:${this.port}`;
-    this.#label = `${address} - cid:${id}`;
+    this.#label = `${addressOf(this.host, this.port)} - cid:${id}`;
   }
 
   /** Goes on over `transport`, TLS over the one before; nothing may be in flight. */
@@ -127,14 +127,15 @@ export class Connection implements OutboundOwner {
     return KIND_NAMES[this.kind];
   }
 
-  /** Adds what CONNECT said to the label. */
-  describe(): void {
+  /** Adds what CONNECT said to the label; only the first one names the client. */
+  describe(first: boolean): void {
+    this.#accountLabel = this.account?.name ?? "";
+    this.#userLabel = this.authUserLabel;
+    if (!first) return;
     const { version, lang, name } = this.connect;
     let client = version === "" ? "" : `v${version}`;
     if (lang !== "") client = version === "" ? lang : `${client}:${lang}`;
     if (name !== "") client = version === "" && lang === "" ? name : `${client}:${name}`;
-    this.#accountLabel = this.account?.name ?? "";
-    this.#userLabel = this.authUserLabel;
     const identity = this.#accountLabel !== "" && this.#userLabel !== ""
       ? `${this.#accountLabel}/${this.#userLabel}`
       : "";
@@ -307,7 +308,7 @@ export class Connection implements OutboundOwner {
       `Slow Consumer ${what}: WriteDeadline of ${options.writeDeadlineMs / 1000}s exceeded with ` +
         `1 chunks of ${this.out.attemptedBytes} total bytes.`,
     );
-    if (options.writeTimeout !== "retry" || this.out.writtenBytes === 0) {
+    if (this.writeTimeout === "close" || this.out.writtenBytes === 0) {
       this.close(ClosedState.SlowConsumerWriteDeadline);
       return;
     }
@@ -373,6 +374,12 @@ export class Connection implements OutboundOwner {
     this.core.writeFinished(this);
     this.transport.close();
   }
+}
+
+/** How log lines show where a connection comes from; in-process ones have no address. */
+function addressOf(host: string, port: number): string {
+  if (host === "") return "pipe";
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The stricter of two limits where -1 is none. */

@@ -19,6 +19,8 @@ const PUBLISH_CACHE_MAX = 128;
 const DENY_CACHE_MAX = 256;
 const REPLIES_BEFORE_PRUNE = 4096;
 const REPLY_PRUNE_MS = 1000;
+const RESPONSES_DEFAULT = 1;
+const RESPONSE_EXPIRES_DEFAULT_MS = 120_000;
 
 class Rule implements SublistEntry {
   readonly queueWeight = 1;
@@ -69,15 +71,15 @@ export class ConnectionPermissions {
 
   /** `report` is told of subjects that cannot be used. */
   constructor(readonly source: Permissions, report: (text: string) => void) {
-    this.response = source.response;
     const { publish, subscribe } = source;
-    if (publish !== null) {
-      if (publish.allow !== null) {
-        this.#publishAllow = compile(publish.allow, false, "publish subject", report);
-      }
-      if ((publish.deny?.length ?? 0) > 0) {
-        this.#publishDeny = compile(publish.deny!, false, "publish deny subject", report);
-      }
+    this.response = withDefaults(source.response);
+    // Who may answer requests may publish nothing else unless it is said.
+    const publishAllow = publish?.allow ?? (this.response === null ? null : []);
+    if (publishAllow !== null) {
+      this.#publishAllow = compile(publishAllow, false, "publish subject", report);
+    }
+    if ((publish?.deny?.length ?? 0) > 0) {
+      this.#publishDeny = compile(publish!.deny!, false, "publish deny subject", report);
     }
     if (subscribe !== null) {
       if ((subscribe.allow?.length ?? 0) > 0) {
@@ -187,6 +189,15 @@ export class ConnectionPermissions {
     this.#repliesSincePrune = 0;
     this.#lastPruneMs = nowMs;
   }
+}
+
+/** Zero asks for the default: one answer, within two minutes. */
+function withDefaults(response: ResponsePermission | null): ResponsePermission | null {
+  if (response === null) return null;
+  return {
+    maxMsgs: response.maxMsgs === 0 ? RESPONSES_DEFAULT : response.maxMsgs,
+    expiresMs: response.expiresMs === 0 ? RESPONSE_EXPIRES_DEFAULT_MS : response.expiresMs,
+  };
 }
 
 function compile(

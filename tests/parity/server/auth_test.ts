@@ -1,0 +1,156 @@
+// Ports: server/auth_test.go
+/**
+ * Users, their copies, and clients without credentials.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import {
+  cloneOptions,
+  type ConnectionType,
+  emptyNkeyUser,
+  emptyOptions,
+  emptyUser,
+  type Options,
+  OptionsError,
+  type User,
+} from "../../../src/config/mod.ts";
+import { OK } from "../../harness/raw_client.ts";
+import { testServer } from "../../harness/server.ts";
+
+function withUser(over: Partial<User>): Options {
+  const options = emptyOptions();
+  options.users = [{ ...emptyUser(), username: "foo", password: "bar", ...over }];
+  return options;
+}
+
+function clonedUser(options: Options): User {
+  return cloneOptions(options).users![0]!;
+}
+
+Deno.test("TestUserCloneNilPermissions", () => {
+  const options = withUser({});
+  const clone = clonedUser(options);
+  assertEquals(clone, options.users![0]!);
+  clone.password = "baz";
+  assertNotEquals(clone, options.users![0]!);
+});
+
+Deno.test("TestUserClone", () => {
+  const options = withUser({
+    permissions: {
+      publish: { allow: ["foo"], deny: null },
+      subscribe: { allow: ["bar"], deny: null },
+      response: null,
+    },
+  });
+  const clone = clonedUser(options);
+  assertEquals(clone, options.users![0]!);
+  clone.permissions!.subscribe!.allow = ["baz"];
+  assertNotEquals(clone, options.users![0]!);
+});
+
+Deno.test("TestUserClonePermissionsNoLists", () => {
+  const { permissions } = clonedUser(
+    withUser({ permissions: { publish: null, subscribe: null, response: null } }),
+  );
+  assertEquals(permissions!.publish, null);
+  assertEquals(permissions!.subscribe, null);
+});
+
+Deno.test("TestUserCloneNoPermissions", () => {
+  assertEquals(clonedUser(withUser({})).permissions, null);
+});
+
+Deno.test("TestUserCloneNil", () => {
+  assertEquals(cloneOptions(emptyOptions()).users, null);
+});
+
+Deno.test("TestUserUnknownAllowedConnectionType", async () => {
+  const types = (...names: string[]) => new Set(names as ConnectionType[]);
+  const user = (allowed: Set<string>): User => ({
+    ...emptyUser(),
+    username: "user",
+    password: "pwd",
+    allowedConnectionTypes: allowed,
+  });
+  const nkey = (allowed: Set<string>) => ({
+    ...emptyNkeyUser(),
+    nkey: "somekey",
+    allowedConnectionTypes: allowed,
+  });
+  const unknown = types("STANDARD", "someNewType");
+  await assertRejects(
+    () => testServer({ users: [user(unknown)] }),
+    OptionsError,
+    "connection type",
+  );
+  await assertRejects(
+    () => testServer({ nkeys: [nkey(unknown)] }),
+    OptionsError,
+    "connection type",
+  );
+
+  // Another case is corrected.
+  await using byName = await testServer({ users: [user(types("websocket"))] });
+  assertEquals([...byName.server.options.users![0]!.allowedConnectionTypes!], ["WEBSOCKET"]);
+  await using byKey = await testServer({ nkeys: [nkey(types("websocket"))] });
+  assertEquals([...byKey.server.options.nkeys![0]!.allowedConnectionTypes!], ["WEBSOCKET"]);
+});
+
+Deno.test("TestNoAuthUser", async (t) => {
+  await using server = await testServer(
+    {},
+    `accounts {
+       FOO { users [ { user: "foo", password: "pwd1" } ] }
+       BAR { users [ { user: "bar", password: "pwd2" } ] }
+     }
+     no_auth_user: "foo"`,
+  );
+  const cases: [string, { user?: string; pass?: string; token?: string }, string | null][] = [
+    ["valid user/pwd", { user: "bar", pass: "pwd2" }, "BAR"],
+    ["invalid pwd", { user: "bar", pass: "wrong" }, null],
+    ["some token", { token: "sometoken" }, null],
+    ["user used without pwd", { token: "bar" }, null],
+    ["user with empty password", { user: "bar", pass: "" }, null],
+    ["no user", {}, "FOO"],
+  ];
+  for (const [name, credentials, account] of cases) {
+    await t.step(name, async () => {
+      if (account === null) {
+        await assertRejects(() => server.connect(credentials));
+        return;
+      }
+      const client = await server.connect(credentials);
+      assertEquals(server.connection(client.info!.client_id).account!.name, account);
+      await client.close();
+      await server.clientsCount(0);
+    });
+  }
+});
+
+Deno.test("TestNoAuthUserNoConnectProto", async () => {
+  await using server = await testServer(
+    {},
+    `accounts { A { users [ { user: "foo", password: "pwd" } ] } }
+     authorization { timeout: 1 }
+     no_auth_user: "foo"`,
+  );
+  const first = await server.raw();
+  await first.info();
+  await first.send("PUB foo 2\r\nok\r\n");
+  await first.expect(OK);
+  await first.flush();
+  assertEquals(server.server.clients.size, 1);
+  first.close();
+  await server.clientsCount(0);
+
+  // Who says nothing at all is cut off as ever.
+  const silent = await server.raw();
+  await silent.info();
+  await server.clientsCount(1);
+  const startMs = performance.now();
+  await silent.expectEnd();
+  assert(performance.now() - startMs < 2000);
+  await server.clientsCount(0);
+});
