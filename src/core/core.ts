@@ -45,6 +45,8 @@ export class Core {
   readonly globalAccount: Account;
   /** Null with `no_system_account`. */
   systemAccount: Account | null = null;
+  /** Whom clients become where only the system account has users; empty elsewhere. */
+  openUser = "";
   /** Monotonic milliseconds of this turn; read again at each read batch. */
   turnMs: number;
   /** A receiver with so much pending that whoever writes to it should pause for a moment. */

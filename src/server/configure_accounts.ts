@@ -7,6 +7,7 @@
  */
 import { byteStringOfText } from "../base/text/byte_string.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
+import { emptyUser } from "../config/mod.ts";
 import type { Core } from "../core/core.ts";
 import { SubjectMappings } from "../subject/mod.ts";
 
@@ -14,6 +15,7 @@ import { SubjectMappings } from "../subject/mod.ts";
 export function configureAccounts(core: Core): void {
   const { options } = core;
   for (const declared of options.accounts) {
+    if (declared.name === SYSTEM_ACCOUNT) options.systemAccount ||= SYSTEM_ACCOUNT;
     const account = core.addAccount(byteStringOfText(declared.name));
     account.defaultPermissions = declared.defaultPermissions;
     if (declared.mappings.length > 0) {
@@ -36,4 +38,28 @@ export function configureAccounts(core: Core): void {
   }
   if (options.systemAccount !== "") core.setSystemAccount(options.systemAccount);
   else if (!options.noSystemAccount) core.setSystemAccount(SYSTEM_ACCOUNT);
+}
+
+const PASSWORD_LENGTH = 8;
+const PASSWORD_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/**
+ * Lets everybody into the global account when all that the configuration has is a system account
+ * with users: those are there to watch the server, not to lock clients out. Changes `options`.
+ */
+export function openGlobalAccount(core: Core): void {
+  const { options } = core;
+  const onlySystem = options.systemAccount !== "" && core.accounts.size === 2;
+  if (
+    !onlySystem || options.trustedOperators.length > 0 || options.noAuthUser !== "" ||
+    options.authBlockDefined
+  ) return;
+  let password = "";
+  while (password.length < PASSWORD_LENGTH) {
+    password += PASSWORD_DIGITS[core.env.random.below(PASSWORD_DIGITS.length)];
+  }
+  const user = { ...emptyUser(), username: `nats-${password}`, password };
+  options.users = [...(options.users ?? []), user];
+  options.noAuthUser = user.username;
+  core.openUser = user.username;
 }

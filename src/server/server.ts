@@ -30,7 +30,7 @@ import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
 import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
-import { configureAccounts } from "./configure_accounts.ts";
+import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
 
 /** The world a server lives in. */
@@ -92,6 +92,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.startMs = env.clock.nowMs();
     this.core = new Core(options, env);
     configureAccounts(this.core);
+    openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);
     this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
@@ -220,7 +221,10 @@ export class Server implements ClientContext, ConnectionRegistry {
     if (clientAdvertise === "") return;
     const match = /^(\[[^\]]*\]|[^:]*)(?::(-?\d+))?$/.exec(clientAdvertise);
     if (match === null) {
-      throw new StartError(`invalid client advertise address "${clientAdvertise}"`);
+      throw new StartError(
+        `Error setting server INFO with ClientAdvertise value of ${clientAdvertise}, ` +
+          `err=address ${clientAdvertise}: too many colons in address`,
+      );
     }
     this.info.host = match[1]!.replace(/^\[|\]$/g, "");
     const port = Number(match[2] ?? 0);
@@ -342,7 +346,10 @@ export class Server implements ClientContext, ConnectionRegistry {
       own.tls_available = true;
     }
     if (!afterConnect && connection.handshakeFirst) own.tls_required = true;
-    if (!afterConnect && own.auth_required && options.noAuthUser !== "") own.auth_required = false;
+    if (
+      !afterConnect && own.auth_required && options.noAuthUser !== "" &&
+      options.noAuthUser !== this.core.openUser
+    ) own.auth_required = false;
     if (afterConnect) {
       own.connect_info = true;
       own.remote_account = connection.account!.name;
