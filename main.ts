@@ -7,58 +7,57 @@
 import { applyBaseline, type Options, readCommandLine, unbuiltFeatures } from "./src/config/mod.ts";
 import { systemConfigSource } from "./src/platform/deno/config_source.ts";
 import { systemEnvironment, writeStandardError } from "./src/platform/deno/environment.ts";
-import { fileOutput, type LogOutput, standardErrorOutput } from "./src/platform/deno/log_output.ts";
+import { dialSyslog, standardErrorLines, systemLogFiles } from "./src/platform/deno/log_files.ts";
+import { systemProcesses } from "./src/platform/deno/process.ts";
+import { LogOpenError, openServerLog, type ServerLog } from "./src/logger/mod.ts";
 import { discardLogger, ListenError } from "./src/platform/mod.ts";
 import { Server, StartError } from "./src/server/server.ts";
 import { NATSTS_VERSION } from "./src/server/version.ts";
-import { textLogger } from "./src/server/text_log.ts";
+import { handleSignals } from "./src/server/handle_signal.ts";
+import { processSignal, SignalError } from "./src/server/process_signal.ts";
 
 /** `deno task start` prints what to try next. */
 const START_HINTS = "--start_hints";
-
-const SIGNAL_NUMBERS: Record<string, Deno.Signal> = {
-  stop: "SIGKILL",
-  term: "SIGTERM",
-  quit: "SIGINT",
-  reopen: "SIGUSR1",
-  reload: "SIGHUP",
-  ldm: "SIGUSR2",
-};
 
 function fail(text: string, exitCode = 1): never {
   writeStandardError(`nats-server: ${text}\n`);
   Deno.exit(exitCode);
 }
 
-function sendSignal(command: string, pid: string): never {
-  const signal = SIGNAL_NUMBERS[command];
-  if (signal === undefined) fail(`unknown signal "${command}"`);
-  let text = pid;
-  if (pid !== "" && !/^\d+$/.test(pid)) {
-    try {
-      text = Deno.readTextFileSync(pid).trim();
-    } catch (error) {
-      fail(`could not read the pid file "${pid}": ${(error as Error).message}`);
-    }
-  }
-  const target = Number(text);
-  if (!Number.isInteger(target) || target <= 0) {
-    fail(`invalid pid: "${text}"; say --signal ${command}=PID or =PIDFILE`);
-  }
+/** A pid file may stand for its process. */
+function pidOrFile(pid: string): string {
   try {
-    Deno.kill(target, signal);
+    return Deno.readTextFileSync(pid).trim();
+  } catch (_noFile) {
+    return pid;
+  }
+}
+
+function sendSignal(command: string, pid: string): never {
+  try {
+    processSignal(command, pidOrFile(pid), systemProcesses());
   } catch (error) {
-    fail(`could not signal process ${target}: ${(error as Error).message}`);
+    if (!(error instanceof SignalError)) throw error;
+    fail(error.message);
   }
   Deno.exit(0);
 }
 
-function openLog(options: Options): LogOutput {
-  if (options.logFile === "") return standardErrorOutput();
+function openLog(options: Options): ServerLog {
+  const { clock, process } = systemEnvironment(discardLogger());
   try {
-    return fileOutput(options.logFile);
+    return openServerLog(options, {
+      clock,
+      pid: process.pid,
+      hostname: process.hostname,
+      program: process.programName,
+      files: systemLogFiles(),
+      standardError: standardErrorLines(),
+      dialSyslog,
+    });
   } catch (error) {
-    fail(`error opening logfile: ${(error as Error).message}`);
+    if (!(error instanceof LogOpenError)) throw error;
+    fail(error.message);
   }
 }
 
@@ -69,24 +68,20 @@ function printHints(server: Server): void {
     "",
     `  nats --server nats://127.0.0.1:${server.port} subscribe 'greetings.>'`,
     `  nats --server nats://127.0.0.1:${server.port} publish greetings.world hello`,
+    ...(server.monitorPort === 0
+      ? []
+      : [`  curl http://127.0.0.1:${server.monitorPort}/varz   # or open it in a browser`]),
     "",
   ];
   writeStandardError(lines.join("\n") + "\n");
 }
 
 async function run(options: Options, hints: boolean): Promise<never> {
-  const output = openLog(options);
-  const environment = systemEnvironment(discardLogger());
-  const log = textLogger(options, {
-    clock: environment.clock,
-    pid: environment.process.pid,
-    colours: output.isTerminal,
-    sink: (line) => output.write(line),
-  });
+  const log = openLog(options);
   let server: Server;
   try {
-    server = new Server(options, { ...environment, log });
-    if (options.pidFile !== "") Deno.writeTextFileSync(options.pidFile, String(Deno.pid));
+    server = new Server(options, systemEnvironment(log));
+    if (!options.noSigs) handleSignals(server, log);
     server.start();
   } catch (error) {
     if (error instanceof StartError || error instanceof ListenError) {
@@ -96,20 +91,9 @@ async function run(options: Options, hints: boolean): Promise<never> {
     fail((error as Error).message);
   }
   log.notice("Server is ready");
-  if (!options.noSigs) {
-    const { onSignal } = environment.process;
-    for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
-      onSignal(signal, () => void server.stop());
-    }
-    onSignal("SIGUSR1", () => output.reopen());
-    onSignal("SIGUSR2", () => void server.lameDuckShutdown());
-    onSignal("SIGHUP", () => {
-      log.error("Reload is not built yet: restart the server to apply a changed configuration");
-    });
-  }
   if (hints) printHints(server);
   await server.finished;
-  output.close();
+  log.close();
   Deno.exit(0);
 }
 

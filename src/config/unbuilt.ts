@@ -56,17 +56,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     ({ tlsConfig }) =>
       tlsConfig !== null && differs(tlsConfig.curvePreferences, DEFAULT_CURVE_PREFERENCES),
   ],
-  ["https_port: monitoring over HTTPS is not built yet", ({ httpsPort }) => httpsPort !== 0],
-  ["proxy_protocol: the PROXY protocol is not built yet", ({ proxyProtocol }) => proxyProtocol],
-  [
-    "syslog, remote_syslog: logging to syslog is not built yet",
-    ({ syslog, remoteSyslog }) => syslog || remoteSyslog !== "",
-  ],
-  [
-    "logfile_size_limit: rotation of the log file is not built yet",
-    ({ logSizeLimit }) => logSizeLimit > 0,
-  ],
-  ["ports_file_dir: the ports file is not built yet", ({ portsFileDir }) => portsFileDir !== ""],
   ["prof_port: the profiling port is not built yet", ({ profPort }) => profPort !== 0],
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],

@@ -7,7 +7,8 @@
  */
 import { type Context, Hono } from "@hono/hono";
 import { goJson, goQuote } from "../base/text/go_format.ts";
-import { type HttpListener, ListenError } from "../platform/mod.ts";
+import { type HttpListener, type HttpTls, ListenError } from "../platform/mod.ts";
+import { tlsServerSettings } from "../transport/tls_context.ts";
 import { gatewayz, jsz, jszOptions, leafz, routez } from "./absent_features.ts";
 import { accountStatz, accountz } from "./accounts.ts";
 import { connz, connzOptions } from "./connz.ts";
@@ -16,6 +17,7 @@ import { healthz, healthzOptions } from "./healthz.ts";
 import { metrics, METRICS_CONTENT_TYPE } from "./metrics.ts";
 import { rootPage } from "./root_page.ts";
 import type { MonitoredServer } from "./source.ts";
+import { debugVars, stacks } from "./runtime_state.ts";
 import { subsz, subszOptions } from "./subsz.ts";
 import { type CertificateEnds, certificateEnds, varz } from "./varz.ts";
 
@@ -52,8 +54,16 @@ function notFound(): Response {
   return plain(404, "404 page not found\n", { "X-Content-Type-Options": "nosniff" });
 }
 
-function json(value: unknown, indent = "  "): Response {
-  return new Response(goJson(value, indent), { headers: JSON_HEADERS });
+/** An answer in JSON, or the call of a function with it where the request names one (JSONP). */
+function answer(body: string, query: Query, status = 200): Response {
+  const callback = query.text("callback");
+  if (callback === "") return new Response(body, { status, headers: JSON_HEADERS });
+  const headers = { "Content-Type": "application/javascript" };
+  return new Response(`${callback}(${body})`, { status, headers });
+}
+
+function json(value: unknown, query: Query, indent = "  "): Response {
+  return answer(goJson(value, indent), query);
 }
 
 /** The routes of one server's monitoring. */
@@ -84,41 +94,46 @@ export class MonitorRoutes {
   #addRoutes(): void {
     const { server } = this;
     this.#route("/", () => this.#root());
-    this.#route("/varz", () => json(this.varz()));
+    this.#route("/varz", (query) => json(this.varz(), query));
     this.#route("/connz", (query) => {
       const options = connzOptions(query);
       // The reference counts here only what could be read.
       this.#count("/connz");
-      return json(connz(server, options));
+      return json(connz(server, options), query);
     }, null);
     for (const path of ["/subsz", "/subscriptionsz"]) {
-      this.#route(path, (query) => json(subsz(server, subszOptions(query))), "/subsz");
+      this.#route(path, (query) => json(subsz(server, subszOptions(query)), query), "/subsz");
     }
-    this.#route("/accountz", (query) => json(accountz(server, query.text("acc"))));
+    this.#route("/accountz", (query) => json(accountz(server, query.text("acc")), query));
     this.#route("/accstatz", (query) => {
-      return json(accountStatz(server, { unused: query.bool("unused") }));
+      return json(accountStatz(server, { unused: query.bool("unused") }), query);
     });
     this.#route("/healthz", (query) => this.#healthz(query));
-    this.#route("/jsz", (query) => json(jsz(server, jszOptions(query))));
+    this.#route("/jsz", (query) => json(jsz(server, jszOptions(query)), query));
     this.#route("/routez", (query) => {
       query.subscriptions();
       this.#count("/routez");
-      return json(routez(server));
+      return json(routez(server), query);
     }, null);
     this.#route("/gatewayz", (query) => {
       query.subscriptions();
       query.bool("accs");
-      return json(gatewayz(server));
+      return json(gatewayz(server), query);
     });
     this.#route("/leafz", (query) => {
       query.bool("subs");
-      return json(leafz(server));
+      return json(leafz(server), query);
     });
     this.#route("/raftz", () => plain(404, "No Raft nodes registered"), null);
     this.#route("/ipqueuesz", (query) => {
       query.bool("all");
       // The reference lists queues between its goroutines; one event loop has none.
-      return json({}, "   ");
+      return json({}, query, "   ");
+    }, null);
+    this.#route("/stacksz", (query) => answer(stacks(server), query));
+    this.#route("/debug/vars", () => {
+      const headers = { "Content-Type": "application/json; charset=utf-8" };
+      return new Response(debugVars(server), { headers });
     }, null);
     this.#route("/metrics", () => {
       const headers = { "Content-Type": METRICS_CONTENT_TYPE };
@@ -161,8 +176,17 @@ export class MonitorRoutes {
     else if (body.errors !== undefined) {
       log.warn(`Healthcheck failed: ${body.errors.length} errors`);
     }
-    return new Response(goJson(body), { status: code, headers: JSON_HEADERS });
+    return answer(goJson(body), query, code);
   }
+}
+
+/** The certificate of the client port; throws ListenError when there is none. */
+function certificateOf({ options, env }: MonitoredServer): HttpTls {
+  const [pair] = options.tlsConfig === null
+    ? []
+    : tlsServerSettings(options.tlsConfig, env.files).certificates;
+  if (pair === undefined) throw new ListenError("TLS cert and key required for HTTPS");
+  return { cert: pair.chainPem, key: pair.keyPem };
 }
 
 /**
@@ -172,20 +196,27 @@ export class MonitorRoutes {
  */
 export function startMonitoring(server: MonitoredServer): Monitor {
   const { options, env } = server;
+  const { httpPort, httpsPort } = options;
+  if (httpPort !== 0 && httpsPort !== 0) {
+    throw new ListenError(
+      `Can't start monitoring: can't specify both HTTP (${httpPort}) and HTTPs (${httpsPort}) ports`,
+    );
+  }
+  const secure = httpsPort !== 0;
   const routes = new MonitorRoutes(server);
   const handle = (request: Request) => routes.app.fetch(request);
   let listener: HttpListener;
   try {
-    listener = env.http.serve(options.httpHost, Math.max(0, options.httpPort), handle);
+    const port = secure ? httpsPort : httpPort;
+    const tls = secure ? certificateOf(server) : undefined;
+    listener = env.http.serve(options.httpHost, Math.max(0, port), handle, tls);
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
-    throw new ListenError(
-      `Can't start monitoring: can't listen to the monitor port: ${error.message}`,
-      { cause: error },
-    );
+    const what = secure && options.tlsConfig === null ? "" : "can't listen to the monitor port: ";
+    throw new ListenError(`Can't start monitoring: ${what}${error.message}`, { cause: error });
   }
   const host = options.httpHost.includes(":") ? `[${options.httpHost}]` : options.httpHost;
-  env.log.notice(`Starting http monitor on ${host}:${listener.port}`);
+  env.log.notice(`Starting ${secure ? "https" : "http"} monitor on ${host}:${listener.port}`);
   return {
     port: listener.port,
     handle,

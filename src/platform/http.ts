@@ -12,10 +12,18 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
+/** Certificate chain and key in PEM. */
+export interface HttpTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Opens ports that answer HTTP requests. */
 export interface HttpServer {
   /**
    * Answers requests on `host:port` (port 0 picks one) with `handler`.
+   *
+   * With `tls` it speaks HTTPS and asks for no client certificate.
    *
    * @throws {ListenError} when the address cannot be had
    */
@@ -23,5 +31,6 @@ export interface HttpServer {
     host: string,
     port: number,
     handler: (request: Request) => Response | Promise<Response>,
+    tls?: HttpTls,
   ): HttpListener;
 }

@@ -38,3 +38,27 @@ export function discardLogger(): Logger {
     traceEnabled: false,
   };
 }
+
+/** An open log file; writes append and are done when the call returns. */
+export interface OpenLogFile {
+  /** Size when the file was opened. */
+  readonly sizeBytes: number;
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** The files that logs are written to and rotated through. All calls throw what the system says. */
+export interface LogFiles {
+  /** Opens for appending; creates the file where it is missing. */
+  open(path: string): OpenLogFile;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Names of the files in a folder, without folders, in any order. */
+  names(folder: string): string[];
+}
+
+/** A connection to a syslog daemon. Lines are sent in order or lost, never waited for. */
+export interface SyslogConnection {
+  send(line: string): void;
+  close(): void;
+}

@@ -76,8 +76,8 @@ export interface Net {
   listen(host: string, port: number): Listener;
   /** Connects, or rejects with {@linkcode TransportError} after `timeoutMs`. */
   dial(host: string, port: number, timeoutMs: number): Promise<Transport>;
-  /** IP addresses of this machine's interfaces, without loopback and link-local ones. */
-  interfaceAddresses(): string[];
+  /** IP addresses of this machine's interfaces; without `all` no loopback and link-local ones. */
+  interfaceAddresses(all?: boolean): string[];
 }
 
 /** Thrown when a listening socket cannot be opened; `message` reads as Go prints it. */

@@ -8,6 +8,9 @@
 export interface ProcessUsage {
   /** Resident memory in bytes. */
   readonly residentBytes: number;
+  /** Bytes of the JavaScript heap in use, and reserved. */
+  readonly heapUsedBytes: number;
+  readonly heapTotalBytes: number;
   /** CPU use in percent of one core since the last call. */
   readonly cpuPercent: number;
 }
@@ -23,10 +26,16 @@ export interface Process {
   /** Architecture as Go's GOARCH prints it, e.g. "amd64". */
   readonly arch: string;
   readonly hostname: string;
+  /** Name of the program, without its folder. */
+  readonly programName: string;
   readonly cpuCount: number;
   /** An environment variable, or null when unset. */
   env(name: string): string | null;
   usage(): ProcessUsage;
+  /** Writes a small text file at once. Throws what the system says. */
+  writeFile(path: string, text: string): void;
+  /** Throws what the system says. */
+  removeFile(path: string): void;
   /** Calls `handler` on each delivery of `signal`; the returned function stops that. */
   onSignal(signal: SignalName, handler: () => void): () => void;
 }

@@ -28,9 +28,15 @@ import type { ConfigSource } from "../platform/config_source.ts";
 import { type Monitor, startMonitoring } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
+import {
+  ProxiedTransport,
+  ProxyProtocolError,
+  readProxyHeader,
+} from "../transport/proxy_protocol.ts";
 import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
 import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
+import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
 
 /** The world a server lives in. */
@@ -75,6 +81,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   #monitor: Monitor | null = null;
   readonly #tls: ClientTls | null;
   #running = false;
+  #portsWritten = false;
   #lameDuck = false;
   #stopping: Promise<void> | null = null;
   #acceptLoop: Promise<void> = Promise.resolve();
@@ -182,15 +189,24 @@ export class Server implements ClientContext, ConnectionRegistry {
       const digest = options.configDigest === "" ? "" : `(${options.configDigest})`;
       log.notice(`Using configuration file: ${options.configFile} ${digest}`);
     }
+    try {
+      writePidFile(this);
+    } catch (error) {
+      throw new StartError(`Could not write pidfile: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
     this.#running = true;
     this.#tls?.start();
-    if (options.httpPort !== 0) this.#monitor = startMonitoring(this);
+    if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
     try {
       if (!options.dontListen) this.#listen();
     } catch (error) {
       void this.#monitor?.stop();
       throw error;
     }
+    writePortsFile(this);
+    this.#portsWritten = true;
   }
 
   #listen(): void {
@@ -202,6 +218,9 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#advertise();
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
     env.log.notice(`Listening for client connections on ${host}:${port}`);
+    if (options.proxyProtocol) {
+      env.log.notice("PROXY protocol enabled for client connections");
+    }
     if (options.tlsConfig !== null) {
       const firstOnly = options.tlsHandshakeFirst && options.tlsHandshakeFirstFallbackMs === 0;
       const choice = options.allowNonTls && !firstOnly ? "available" : "required";
@@ -273,6 +292,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     );
     this.totalConnections++;
     connection.inProcess = inProcess;
+    connection.hidesAddress = this.options.proxyProtocol;
     connection.expectConnect = this.auth.required;
     connection.bindAccount(this.core.globalAccount);
     connection.debug("Client connection created");
@@ -291,7 +311,12 @@ export class Server implements ClientContext, ConnectionRegistry {
       return;
     }
     this.clients.set(connection.id, connection);
-    if (this.#tls !== null && !(await this.#secure(connection, this.#tls, handshakeFirst))) return;
+    if (this.#tls !== null) {
+      if (!(await this.#secure(connection, this.#tls, handshakeFirst))) return;
+    } else if (this.options.proxyProtocol) {
+      await connection.out.drained();
+      if (!(await this.#readProxyHeader(connection))) return;
+    }
     await new ClientConnection(this, connection).serve(null);
   }
 
@@ -307,6 +332,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     // INFO must have left in plain text before TLS takes the transport over.
     await connection.out.drained();
     if (connection.closed) return false;
+    if (this.options.proxyProtocol && !(await this.#readProxyHeader(connection))) return false;
     let secured = true;
     if (!handshakeFirst && (connection.inProcess || allowNonTls)) {
       secured = await tls.wantsTls(connection);
@@ -325,6 +351,33 @@ export class Server implements ClientContext, ConnectionRegistry {
     return true;
   }
 
+  /** Learns from a load balancer who the client is; false when the connection was closed. */
+  async #readProxyHeader(connection: Connection): Promise<boolean> {
+    if (connection.closed) return false;
+    const { transport } = connection;
+    try {
+      const { addresses, rest } = await readProxyHeader(transport, this.env.loop);
+      if (connection.closed) return false;
+      connection.replaceTransport(
+        new ProxiedTransport(transport, addresses?.source ?? transport.remote, rest),
+      );
+      if (addresses !== null) {
+        connection.host = addresses.source.host;
+        connection.port = addresses.source.port;
+      }
+      connection.hidesAddress = false;
+      return true;
+    } catch (error) {
+      if (!(error instanceof ProxyProtocolError)) throw error;
+      if (connection.closed) return false;
+      const { host, port } = transport.remote;
+      const from = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+      this.env.log.warn(`Error reading PROXY protocol header from ${from}: ${error.message}`);
+      connection.close(ClosedState.ProtocolViolation);
+      return false;
+    }
+  }
+
   #nonce(): string {
     const bytes = new Uint8Array(NONCE_BYTES);
     this.env.random.fill(bytes);
@@ -337,7 +390,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const own: Info = {
       ...info,
       client_id: connection.id,
-      client_ip: connection.host,
+      client_ip: connection.hidesAddress ? "" : connection.host,
       max_payload: connection.maxPayload,
       nonce: afterConnect ? "" : connection.nonce,
     };
@@ -443,6 +496,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const monitor = this.#monitor;
     this.#monitor = null;
     await monitor?.stop();
+    if (this.#portsWritten) removePortsFile(this);
     this.core.stop();
     log.notice("Server Exiting..");
     this.#stopped!();

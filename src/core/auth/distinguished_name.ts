@@ -14,12 +14,12 @@ const OID_SERIAL_NUMBER = "2.5.4.5";
 /** The attributes that Go's `pkix.Name` keeps, in the order in which it puts them together. */
 const GO_ATTRIBUTES: readonly [oid: string, name: string][] = [
   ["2.5.4.6", "C"],
-  ["2.5.4.10", "O"],
-  ["2.5.4.11", "OU"],
-  ["2.5.4.7", "L"],
   ["2.5.4.8", "ST"],
+  ["2.5.4.7", "L"],
   ["2.5.4.9", "STREET"],
   ["2.5.4.17", "POSTALCODE"],
+  ["2.5.4.10", "O"],
+  ["2.5.4.11", "OU"],
   [OID_COMMON_NAME, "CN"],
   [OID_SERIAL_NUMBER, "SERIALNUMBER"],
 ];

@@ -60,8 +60,11 @@ export class Connection implements OutboundOwner {
   /** What happens when the deadline passes although some bytes left. */
   readonly writeTimeout: "close" | "retry";
   nonce = "";
+  /** Where the client is; behind a proxy once its header was read. */
   host: string;
   port: number;
+  /** The address is the proxy's so far, which no client should be told. */
+  hidesAddress = false;
   inMsgs = 0;
   inBytes = 0;
   outMsgs = 0;

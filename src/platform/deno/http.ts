@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HttpListener, HttpServer } from "../http.ts";
+import type { HttpListener, HttpServer, HttpTls } from "../http.ts";
 import { openOnHost } from "./net.ts";
 
 /** Opens HTTP ports of this machine. */
@@ -15,6 +15,7 @@ function serve(
   host: string,
   port: number,
   handler: (request: Request) => Response | Promise<Response>,
+  tls?: HttpTls,
 ): HttpListener {
   const abort = new AbortController();
   const server = openOnHost(host, port, (hostname) =>
@@ -24,6 +25,7 @@ function serve(
       signal: abort.signal,
       automaticCompression: false,
       onListen: () => {},
+      ...tls,
     }, handler));
   return {
     port: server.addr.port,

@@ -215,6 +215,7 @@ function isGlobalUnicast(address: string): boolean {
     /^fe[89ab]/i.test(address));
 }
 
-function interfaceAddresses(): string[] {
-  return Deno.networkInterfaces().map((item) => item.address).filter(isGlobalUnicast);
+function interfaceAddresses(all = false): string[] {
+  const addresses = Deno.networkInterfaces().map((item) => item.address);
+  return all ? addresses : addresses.filter(isGlobalUnicast);
 }

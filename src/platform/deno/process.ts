@@ -21,6 +21,7 @@ export function systemProcess(): Process {
     os: Deno.build.os,
     arch: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
     hostname: os.hostname(),
+    programName: programName(),
     cpuCount: navigator.hardwareConcurrency,
     env: (name) => Deno.env.get(name) ?? null,
     usage: (): ProcessUsage => {
@@ -30,11 +31,50 @@ export function systemProcess(): Process {
       const cpuPercent = elapsedUs > 0 ? ((nowUs - lastCpuUs) / elapsedUs) * 100 : 0;
       lastCpuUs = nowUs;
       lastAtMs = nowMs;
-      return { residentBytes: Deno.memoryUsage().rss, cpuPercent };
+      const { rss, heapUsed, heapTotal } = Deno.memoryUsage();
+      return {
+        residentBytes: rss,
+        heapUsedBytes: heapUsed,
+        heapTotalBytes: heapTotal,
+        cpuPercent,
+      };
     },
+    writeFile: (path, text) => Deno.writeTextFileSync(path, text),
+    removeFile: (path) => Deno.removeSync(path),
     onSignal: (signal, handler) => {
       Deno.addSignalListener(signal, handler);
       return () => Deno.removeSignalListener(signal, handler);
+    },
+  };
+}
+
+/** The compiled program has a name of its own; otherwise that of the server it stands in for. */
+function programName(): string {
+  if (!Deno.build.standalone) return "nats-server";
+  return Deno.execPath().split("/").at(-1)!;
+}
+
+/** The processes of this machine, for `--signal`. */
+export function systemProcesses(): {
+  readonly ownPid: number;
+  find(name: string): string;
+  kill(pid: number, signal: string): void;
+} {
+  return {
+    ownPid: Deno.pid,
+    find: (name) => {
+      const { stdout } = new Deno.Command("pgrep", { args: [name], stderr: "null" }).outputSync();
+      return new TextDecoder().decode(stdout);
+    },
+    kill: (pid, signal) => {
+      try {
+        process.kill(pid, signal as Deno.Signal);
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code === "ESRCH") throw new Error("no such process", { cause: error });
+        if (code === "EPERM") throw new Error("operation not permitted", { cause: error });
+        throw error;
+      }
     },
   };
 }

@@ -8,6 +8,8 @@ import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/t
 import { emptyOptions, processConfigText } from "../../../src/config/mod.ts";
 import { type Server, type StartOptions, startServer } from "../../../src/mod.ts";
 import { connz, type ConnzOptions, subsz, type SubszOptions } from "../../../src/monitor/mod.ts";
+import { connzOptions } from "../../../src/monitor/connz.ts";
+import { Query } from "../../../src/monitor/go_values.ts";
 import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
 
 export const JSON_TYPE = "application/json";
@@ -160,4 +162,11 @@ export async function pollSubsz(
   return mode === 0
     ? await readJson(server, `/subsz${query}`)
     : throughJson(subsz(server, options));
+}
+
+/** `/connz` by a query string, over HTTP or by function. */
+export async function askConnz(server: Server, mode: number, query = ""): Promise<Json> {
+  return mode === 0
+    ? await readJson(server, `/connz${query}`)
+    : throughJson(connz(server, connzOptions(new Query(new URLSearchParams(query)))));
 }
