@@ -38,6 +38,11 @@ const CASES: readonly Case[] = [
     beside: ["sub", "t", "--size", "128", "--msgs", "300000", "--clients", "4"],
   },
   {
+    name: "4:4 128 B",
+    args: ["pub", "t", "--size", "128", "--msgs", "400000", "--clients", "4"],
+    beside: ["sub", "t", "--size", "128", "--msgs", "400000", "--clients", "4"],
+  },
+  {
     name: "fresh subjects, wildcard subscriber, 128 B",
     args: ["pub", "t", "--size", "128", "--msgs", "400000", "--multisubject"],
     beside: ["sub", "t", "--size", "128", "--msgs", "400000", "--multisubject"],
@@ -45,6 +50,11 @@ const CASES: readonly Case[] = [
   {
     name: "request/reply, 1 client",
     args: ["service", "request", "t", "--size", "128", "--msgs", "10000"],
+    beside: ["service", "serve", "t", "--size", "128"],
+  },
+  {
+    name: "request/reply, 4 clients",
+    args: ["service", "request", "t", "--size", "128", "--msgs", "20000", "--clients", "4"],
     beside: ["service", "serve", "t", "--size", "128"],
   },
 ];
@@ -94,33 +104,58 @@ async function run(port: number, args: readonly string[]): Promise<number> {
   return Math.max(...rates.slice(-1));
 }
 
-/** Messages a second as the receiving side saw them, where there is one. */
-async function measure(kind: "natsts" | "go", { args, beside }: Case): Promise<number> {
+/** What one run of a case came to. */
+interface Measured {
+  /** Messages a second as the receiving side saw them, where there is one. */
+  readonly rate: number;
+  /** CPU time that the server used, ms. */
+  readonly cpuMs: number;
+  /** From the start of the process to the first accepted connection, ms. */
+  readonly startMs: number;
+}
+
+const CLOCK_TICKS_PER_SECOND = 100;
+
+/** CPU time of a process so far, in ms (proc(5)). */
+function cpuMsOf(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 1000 / CLOCK_TICKS_PER_SECOND;
+}
+
+async function measure(kind: "natsts" | "go", benchmark: Case): Promise<Measured> {
   const port = freePort();
+  const beganMs = performance.now();
   const server = startServer(kind, port);
   try {
     await waitForPort(port);
-    if (beside === undefined) return await run(port, args);
-    if (beside[0] === "service") {
-      const service = new Deno.Command("nats", {
-        args: ["-s", `nats://127.0.0.1:${port}`, "bench", ...beside, "--no-progress"],
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const rate = await run(port, args);
-      service.kill("SIGKILL");
-      await service.status;
-      return rate;
-    }
-    const receiving = run(port, beside);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    await run(port, args);
-    return await receiving;
+    const startMs = performance.now() - beganMs;
+    const idleMs = cpuMsOf(server.pid);
+    const rate = await rateOf(port, benchmark);
+    return { rate, cpuMs: cpuMsOf(server.pid) - idleMs, startMs };
   } finally {
     server.kill("SIGKILL");
     await server.status;
   }
+}
+
+async function rateOf(port: number, { args, beside }: Case): Promise<number> {
+  if (beside === undefined) return await run(port, args);
+  if (beside[0] === "service") {
+    const service = new Deno.Command("nats", {
+      args: ["-s", `nats://127.0.0.1:${port}`, "bench", ...beside, "--no-progress"],
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const rate = await run(port, args);
+    service.kill("SIGKILL");
+    await service.status;
+    return rate;
+  }
+  const receiving = run(port, beside);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await run(port, args);
+  return await receiving;
 }
 
 const median = (values: number[]): number =>
@@ -128,23 +163,34 @@ const median = (values: number[]): number =>
 
 const rounds = Number(option("rounds", "5"));
 const wanted = option("case", "");
-console.log("case;natsts msgs/s;go msgs/s;ratio median;ratio min;ratio max");
+const starts: Record<"natsts" | "go", number[]> = { natsts: [], go: [] };
+console.log("case;natsts msgs/s;go msgs/s;ratio median;ratio min;ratio max;cpu natsts/go");
 for (const benchmark of CASES.filter(({ name }) => name.includes(wanted))) {
-  const own: number[] = [];
-  const go: number[] = [];
+  const own: Measured[] = [];
+  const go: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? (["natsts", "go"] as const) : (["go", "natsts"] as const);
-    for (const kind of order) (kind === "go" ? go : own).push(await measure(kind, benchmark));
+    for (const kind of order) {
+      const measured = await measure(kind, benchmark);
+      (kind === "go" ? go : own).push(measured);
+      starts[kind].push(measured.startMs);
+    }
   }
-  const ratios = own.map((rate, i) => rate / go[i]!);
+  const ratios = own.map(({ rate }, i) => rate / go[i]!.rate);
+  const cpu = own.map(({ cpuMs }, i) => cpuMs / go[i]!.cpuMs);
   console.log(
     [
       benchmark.name,
-      median(own),
-      median(go),
+      median(own.map(({ rate }) => rate)),
+      median(go.map(({ rate }) => rate)),
       median(ratios).toFixed(2),
       Math.min(...ratios).toFixed(2),
       Math.max(...ratios).toFixed(2),
+      median(cpu).toFixed(2),
     ].join(";"),
   );
 }
+console.log(
+  `start to first connection, ms: natsts ${median(starts.natsts).toFixed(0)}, ` +
+    `go ${median(starts.go).toFixed(0)}`,
+);
