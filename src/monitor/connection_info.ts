@@ -90,6 +90,12 @@ export function subscriptionDetail(subscription: ClosedSubscription, connectionI
   };
 }
 
+/** The account of a subscription, where it is not clear from around it. */
+export function accountDetail(accountName: string) {
+  const name = textOfByteString(accountName);
+  return { account: omitEmpty(name), account_tag: omitEmpty(name) };
+}
+
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -160,7 +166,10 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
       ? omitEmptyList(subscriptions.map(({ subject }) => textOfByteString(subject)))
       : undefined,
     subscriptions_list_detail: detail.subscriptionsDetail
-      ? omitEmptyList(subscriptions.map((one) => subscriptionDetail(one, connection.id)))
+      ? omitEmptyList(subscriptions.map((one) => ({
+        ...(closed === null ? {} : accountDetail(closed.accountName)),
+        ...subscriptionDetail(one, connection.id),
+      })))
       : undefined,
     name_tag: account?.name_tag,
   };

@@ -54,16 +54,13 @@ function notFound(): Response {
   return plain(404, "404 page not found\n", { "X-Content-Type-Options": "nosniff" });
 }
 
-/** An answer in JSON, or the call of a function with it where the request names one (JSONP). */
-function answer(body: string, query: Query, status = 200): Response {
-  const callback = query.text("callback");
-  if (callback === "") return new Response(body, { status, headers: JSON_HEADERS });
-  const headers = { "Content-Type": "application/javascript" };
-  return new Response(`${callback}(${body})`, { status, headers });
+/** An answer in JSON. */
+function answer(body: string, status = 200): Response {
+  return new Response(body, { status, headers: JSON_HEADERS });
 }
 
-function json(value: unknown, query: Query, indent = "  "): Response {
-  return answer(goJson(value, indent), query);
+function json(value: unknown, indent = "  "): Response {
+  return answer(goJson(value, indent));
 }
 
 /** The routes of one server's monitoring. */
@@ -94,43 +91,43 @@ export class MonitorRoutes {
   #addRoutes(): void {
     const { server } = this;
     this.#route("/", () => this.#root());
-    this.#route("/varz", (query) => json(this.varz(), query));
+    this.#route("/varz", () => json(this.varz()));
     this.#route("/connz", (query) => {
       const options = connzOptions(query);
       // The reference counts here only what could be read.
       this.#count("/connz");
-      return json(connz(server, options), query);
+      return json(connz(server, options));
     }, null);
     for (const path of ["/subsz", "/subscriptionsz"]) {
-      this.#route(path, (query) => json(subsz(server, subszOptions(query)), query), "/subsz");
+      this.#route(path, (query) => json(subsz(server, subszOptions(query))), "/subsz");
     }
-    this.#route("/accountz", (query) => json(accountz(server, query.text("acc")), query));
+    this.#route("/accountz", (query) => json(accountz(server, query.text("acc"))));
     this.#route("/accstatz", (query) => {
-      return json(accountStatz(server, { unused: query.bool("unused") }), query);
+      return json(accountStatz(server, { unused: query.bool("unused") }));
     });
     this.#route("/healthz", (query) => this.#healthz(query));
-    this.#route("/jsz", (query) => json(jsz(server, jszOptions(query)), query));
+    this.#route("/jsz", (query) => json(jsz(server, jszOptions(query))));
     this.#route("/routez", (query) => {
       query.subscriptions();
       this.#count("/routez");
-      return json(routez(server), query);
+      return json(routez(server));
     }, null);
     this.#route("/gatewayz", (query) => {
       query.subscriptions();
       query.bool("accs");
-      return json(gatewayz(server), query);
+      return json(gatewayz(server));
     });
     this.#route("/leafz", (query) => {
       query.bool("subs");
-      return json(leafz(server), query);
+      return json(leafz(server));
     });
     this.#route("/raftz", () => plain(404, "No Raft nodes registered"), null);
     this.#route("/ipqueuesz", (query) => {
       query.bool("all");
       // The reference lists queues between its goroutines; one event loop has none.
-      return json({}, query, "   ");
+      return json({}, "   ");
     }, null);
-    this.#route("/stacksz", (query) => answer(stacks(server), query));
+    this.#route("/stacksz", () => answer(stacks(server)));
     this.#route("/debug/vars", () => {
       const headers = { "Content-Type": "application/json; charset=utf-8" };
       return new Response(debugVars(server), { headers });
@@ -176,7 +173,7 @@ export class MonitorRoutes {
     else if (body.errors !== undefined) {
       log.warn(`Healthcheck failed: ${body.errors.length} errors`);
     }
-    return answer(goJson(body), query, code);
+    return answer(goJson(body), code);
   }
 }
 

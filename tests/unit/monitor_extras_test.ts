@@ -1,21 +1,10 @@
 /**
- * What monitoring answers beside JSON: JSONP, variables, and odd questions.
+ * What monitoring answers beside JSON: variables and odd questions.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { testServer } from "../harness/server.ts";
-
-Deno.test("a callback makes an answer a script", async () => {
-  await using server = await testServer({ httpHost: "127.0.0.1", httpPort: -1 });
-  const url = `http://127.0.0.1:${server.server.monitorPort}`;
-  for (const path of ["/varz", "/connz", "/subsz", "/healthz", "/jsz", "/accountz"]) {
-    const response = await fetch(`${url}${path}?callback=show`);
-    assertEquals(response.headers.get("content-type"), "application/javascript");
-    const [, body] = /^show\(([^]*)\)$/.exec(await response.text())!;
-    JSON.parse(body!);
-  }
-});
 
 Deno.test("/debug/vars has the shape of Go's expvar", async () => {
   await using server = await testServer({ httpHost: "127.0.0.1", httpPort: -1 });
