@@ -90,7 +90,6 @@ async function run(options: Options, hints: boolean): Promise<never> {
     }
     fail((error as Error).message);
   }
-  log.notice("Server is ready");
   if (hints) printHints(server);
   await server.finished;
   log.close();

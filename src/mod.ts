@@ -12,11 +12,17 @@
  * @module
  */
 import { applyBaseline, emptyOptions, type Options } from "./config/mod.ts";
+import type { ClientAuthentication } from "./core/auth/client_authentication.ts";
 import { discardLogger, type Logger } from "./platform/mod.ts";
 import { systemEnvironment } from "./platform/deno/environment.ts";
 import { Server } from "./server/server.ts";
 
 export type { Options } from "./config/mod.ts";
+export type {
+  ClientAuthentication,
+  ClientIdentity,
+  ClientLogin,
+} from "./core/auth/client_authentication.ts";
 export type { Logger } from "./platform/mod.ts";
 export { Server, StartError } from "./server/server.ts";
 
@@ -24,6 +30,8 @@ export { Server, StartError } from "./server/server.ts";
 export interface StartOptions extends Partial<Options> {
   /** Where log lines go; nowhere by default. */
   readonly logger?: Logger;
+  /** Decides who may connect, in place of users in the options. */
+  readonly authenticate?: ClientAuthentication;
 }
 
 /**
@@ -34,11 +42,14 @@ export interface StartOptions extends Partial<Options> {
  * options that contradict each other, and with ListenError when an address is taken.
  */
 export function startServer(options: StartOptions = {}): Promise<Server> {
-  const { logger, ...given } = options;
+  const { logger, authenticate, ...given } = options;
   const complete: Options = { ...emptyOptions(), ...given };
   applyBaseline(complete);
   return Promise.resolve().then(() => {
-    const server = new Server(complete, systemEnvironment(logger ?? discardLogger()));
+    const server = new Server(complete, {
+      ...systemEnvironment(logger ?? discardLogger()),
+      authenticate,
+    });
     server.start();
     return server;
   });

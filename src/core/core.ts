@@ -6,6 +6,7 @@
 import type { Options } from "../config/mod.ts";
 import type { Clock, Logger, Loop, Random, TimerHandle } from "../platform/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
+import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { Connection } from "./connection/connection.ts";
 import { SlabPool } from "./connection/outbound.ts";
 
@@ -15,6 +16,8 @@ export interface CoreEnvironment {
   readonly loop: Loop;
   readonly random: Random;
   readonly log: Logger;
+  /** Decides about clients in place of configured users. */
+  readonly authenticate?: ClientAuthentication | undefined;
 }
 
 /** Totals of a server. */

@@ -9,6 +9,7 @@ import { createCurve, createServer } from "@nats-io/nkeys";
 import { ClientConnection, type ClientContext } from "../client/mod.ts";
 import { type Options, unbuiltFeatures, validateOptions } from "../config/mod.ts";
 import { Authenticator } from "../core/auth/authenticator.ts";
+import type { ClientAuthentication } from "../core/auth/client_authentication.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { Connection, type ConnectionRegistry } from "../core/connection/connection.ts";
 import { Core } from "../core/core.ts";
@@ -51,6 +52,8 @@ export interface ServerEnvironment {
   /** Certificates and keys. */
   readonly files: ConfigSource;
   readonly log: Logger;
+  /** Decides about clients in place of configured users. */
+  readonly authenticate?: ClientAuthentication | undefined;
   /** Name and version of the runtime, for INFO and /varz. */
   readonly runtime: string;
 }
@@ -207,6 +210,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     writePortsFile(this);
     this.#portsWritten = true;
+    log.notice("Server is ready");
   }
 
   #listen(): void {

@@ -14,6 +14,7 @@ import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import { ClosedState } from "../connection/closed_state.ts";
 import type { Core } from "../core.ts";
+import type { ClientAuthentication, ClientIdentity } from "./client_authentication.ts";
 import { certificateUser } from "./certificate_user.ts";
 import { ConnectionPermissions } from "../permission/permissions.ts";
 
@@ -59,7 +60,8 @@ export class Authenticator {
     const { options } = core;
     for (const user of options.users ?? []) this.#users.set(user.username, user);
     for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
-    this.required = this.#users.size > 0 || this.#nkeys.size > 0 || options.username !== "" ||
+    this.required = core.env.authenticate !== undefined || this.#users.size > 0 ||
+      this.#nkeys.size > 0 || options.username !== "" ||
       options.authorization !== "";
     this.nonceRequired = this.#nkeys.size > 0 || options.alwaysEnableNonce;
   }
@@ -73,6 +75,8 @@ export class Authenticator {
   check(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
     if (!this.required) return AuthOutcome.Accepted;
     const { options } = this.core;
+    const { authenticate } = this.core.env;
+    if (authenticate !== undefined) return this.#askEmbedder(connection, authenticate);
     const { connect } = connection;
     if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection);
     if (this.#users.size > 0) {
@@ -91,6 +95,48 @@ export class Authenticator {
       if (connect.user !== "") return this.#checkUser(connection);
     }
     return this.#checkSingle(connection, options);
+  }
+
+  async #askEmbedder(
+    connection: Connection,
+    authenticate: ClientAuthentication,
+  ): Promise<AuthOutcome> {
+    const { user, pass, auth_token, nkey, sig, name, lang, version } = connection.connect;
+    const { nonce, host } = connection;
+    let identity: ClientIdentity | null;
+    try {
+      identity = await authenticate({
+        user,
+        pass,
+        token: auth_token,
+        nkey,
+        signature: sig,
+        nonce,
+        name,
+        lang,
+        version,
+        host,
+      });
+    } catch (error) {
+      connection.error(`authentication failed: ${(error as Error).message}`);
+      return AuthOutcome.Refused;
+    }
+    if (identity === null) return AuthOutcome.Refused;
+    const outcome = this.#bind(connection, identity.account ?? "", identity.permissions ?? null);
+    if (outcome === AuthOutcome.Accepted && identity.expiresMs !== undefined) {
+      this.#expire(connection, identity.expiresMs);
+    }
+    return outcome;
+  }
+
+  /** Sends the connection away at `expiresMs`, wall clock. */
+  #expire(connection: Connection, expiresMs: number): void {
+    const leftMs = Math.max(0, expiresMs - this.core.env.clock.nowMs());
+    connection.setAuthTimer(leftMs, () => {
+      connection.sendError("User Authentication Expired");
+      connection.debug("User Authentication Expired");
+      connection.close(ClosedState.AuthenticationExpired);
+    });
   }
 
   #checkNkey(connection: Connection): AuthOutcome {

@@ -154,3 +154,14 @@ Deno.test("TestNoAuthUserNoConnectProto", async () => {
   assert(performance.now() - startMs < 2000);
   await server.clientsCount(0);
 });
+
+Deno.test("TestUserConnectionDeadline", async () => {
+  await using server = await testServer({
+    authenticate: ({ user }) => user === "valid" ? { expiresMs: Date.now() + 50 } : null,
+  });
+  const client = await server.rawLogin({ user: "valid" });
+  const end = await client.expectEnd();
+  assertEquals(end, "-ERR 'User Authentication Expired'\r\n");
+  const [closed] = server.server.closedConnections.all();
+  assertEquals(closed!.reason, "Authentication Expired");
+});

@@ -271,3 +271,19 @@ Deno.test("TestMonitoringNoTimeout", async () => {
   const answer = await new Response(connection.readable).text();
   assertStringIncludes(answer, "HTTP/1.1 200 OK");
 });
+
+Deno.test("TestCustomClientAuthentication", async (t) => {
+  for (const alwaysEnableNonce of [true, false]) {
+    await t.step(alwaysEnableNonce ? "with nonce" : "without nonce", async () => {
+      await using server = await testServer({
+        alwaysEnableNonce,
+        authenticate: ({ user, nonce }) => {
+          assertEquals(nonce !== "", alwaysEnableNonce);
+          return user === "valid" ? {} : null;
+        },
+      });
+      await (await server.connect({ user: "valid", pass: "" })).close();
+      await assertRejects(() => server.connect({ user: "invalid", pass: "" }));
+    });
+  }
+});

@@ -1,0 +1,99 @@
+/**
+ * Clients that mean no good: they are cut off, and nobody else notices.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { RawClient } from "../../harness/raw_client.ts";
+import { testServer } from "../../harness/server.ts";
+
+Deno.test("a flood of connections that never log in is cut off while others are served", async () => {
+  await using server = await testServer({
+    username: "ada",
+    password: "lovelace",
+    authTimeoutMs: 300,
+  });
+  const good = await server.rawLogin({ user: "ada", pass: "lovelace" });
+  await good.flush();
+  const flood = await Promise.all(
+    Array.from({ length: 300 }, () => RawClient.connect(server.port)),
+  );
+  const startMs = performance.now();
+  await good.flush();
+  assert(performance.now() - startMs < 1000);
+  for (const client of flood) {
+    assertStringIncludes(await client.expectEnd(), "-ERR 'Authentication Timeout'\r\n");
+    await client.end();
+  }
+  await server.clientsCount(1);
+  await good.flush();
+});
+
+Deno.test("a CONNECT that never ends does not outlive the time for logging in", async () => {
+  await using server = await testServer({ authorization: "secret", authTimeoutMs: 200 });
+  const client = await server.raw();
+  await client.info();
+  await client.send('CONNECT {"verbose":false,"auth_token":"sec');
+  assertEquals(await client.expectEnd(), "-ERR 'Authentication Timeout'\r\n");
+});
+
+Deno.test("a control line without an end is refused at its limit, however it is split", async () => {
+  await using server = await testServer({ maxControlLine: 512 });
+  for (const start of ["SUB ", "PUB ", "UNSUB ", "CONNECT ", "-ERR ", "INFO "]) {
+    const client = await server.rawLogin();
+    await client.send(start);
+    for (let i = 0; i < 60 && !client.ended; i++) await client.send("x".repeat(10)).catch(() => {});
+    assertEquals(await client.expectEnd(), "-ERR 'maximum control line exceeded'\r\n", start);
+  }
+});
+
+Deno.test("CONNECTs of any shape are answered or refused", async () => {
+  const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1_000_000);
+  console.log(`seed ${seed}`);
+  let state = seed + 1;
+  const below = (bound: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return (state >> 8) % bound;
+  };
+  const keys =
+    "verbose pedantic user pass auth_token protocol echo headers no_responders nkey sig jwt account new_account name lang version tls_required VERBOSE __proto__ constructor"
+      .split(" ");
+  const values = [
+    "true",
+    "false",
+    "null",
+    "1",
+    "-1",
+    "1e309",
+    '""',
+    '"x"',
+    "[]",
+    "{}",
+    '"\\u0000"',
+    '"\\ud800"',
+    "[[[[]]]]",
+    '{"a":{"b":[1]}}',
+    "tru",
+    '"',
+    "\xff",
+    "0123",
+  ];
+  await using server = await testServer();
+  const steady = await server.rawLogin();
+  const end = performance.now() + 1500;
+  for (let i = 0; i < 400 && performance.now() < end; i++) {
+    const fields = Array.from(
+      { length: below(6) },
+      () => `"${keys[below(keys.length)]}":${values[below(values.length)]}`,
+    );
+    const client = await server.raw();
+    await client.info();
+    const json = `{${fields.join(",")}${below(10) === 0 ? "" : "}"}`;
+    await client.send(`CONNECT ${json}\r\nPING\r\n`);
+    while (!client.ended && !/PONG|-ERR/.test(client.pending)) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    client.close();
+  }
+  await steady.flush();
+});
