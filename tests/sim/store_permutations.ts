@@ -9,7 +9,7 @@ import { FileStore } from "../../src/store/file/file_store.ts";
 import type { FileStoreOptions } from "../../src/store/file/stream/options.ts";
 import { MemoryStore } from "../../src/store/memory/memory_store.ts";
 import { LoadCode, StoredMsg } from "../../src/store/stored_msg.ts";
-import type { StreamStore } from "../../src/store/stream_store.ts";
+import type { StoreEnvironment, StreamStore } from "../../src/store/stream_store.ts";
 import { realEnvironment, temporaryDirectory } from "./environment.ts";
 
 const keyGen = (context: Uint8Array) =>
@@ -29,8 +29,8 @@ export interface Reopenable {
 export async function eachFileStore(
   t: Deno.TestContext,
   body: (stores: Reopenable) => void | Promise<void>,
+  env: StoreEnvironment = realEnvironment(),
 ): Promise<void> {
-  const env = realEnvironment();
   for (const cipher of [null, "ChaCha20-Poly1305", "AES-GCM"] as const) {
     for (const compression of ["none", "s2"] as const) {
       await t.step(`${cipher ?? "None"}-${compression}`, async () => {
