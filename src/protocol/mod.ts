@@ -6,6 +6,7 @@
 export * from "./arguments.ts";
 export * from "./client_parser.ts";
 export * from "./connect_options.ts";
+export * from "./headers.ts";
 export * from "./inbound_message.ts";
 export * from "./info.ts";
 export * from "./parser_state.ts";

@@ -1,9 +1,10 @@
 /**
  * The message headers that stores act on: TTLs, roll-ups, delete markers and schedules
- * (reference: client.go sliceHeader, stream.go getMessageTTL, sdm.go).
+ * (reference: stream.go getMessageTTL, sdm.go).
  *
  * @module
  */
+import { headerValue } from "../protocol/headers.ts";
 
 /** Header names the stores look for. */
 export const HeaderName = {
@@ -15,42 +16,6 @@ export const HeaderName = {
   Scheduler: "Nats-Scheduler",
   ScheduleNext: "Nats-Schedule-Next",
 } as const;
-
-const CR = 13;
-const LF = 10;
-const COLON = 58;
-const SPACE = 32;
-
-/**
- * The value of header `name` in `[start, end)` of `bytes` as text of one unit per byte, or null.
- * The first header of the name counts.
- */
-export function headerValue(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  name: string,
-): string | null {
-  const size = name.length;
-  const first = name.charCodeAt(0);
-  // A name follows a line end and is followed by a colon.
-  for (let at = start + 2; at + size < end; at++) {
-    if (bytes[at] !== first || bytes[at - 1] !== LF || bytes[at - 2] !== CR) continue;
-    if (bytes[at + size] !== COLON) continue;
-    let same = true;
-    for (let i = 1; i < size && same; i++) same = bytes[at + i] === name.charCodeAt(i);
-    if (!same) continue;
-    let from = at + size + 1;
-    while (from < end && bytes[from] === SPACE) from++;
-    let value = "";
-    for (let i = from; i < end; i++) {
-      if (bytes[i] === CR && bytes[i + 1] === LF) break;
-      value += String.fromCharCode(bytes[i]!);
-    }
-    return value;
-  }
-  return null;
-}
 
 const UNIT_SECONDS: Record<string, number> = {
   ns: 1e-9,

@@ -11,7 +11,8 @@ import { openSealed } from "../../base/crypto/mod.ts";
 import type { ConsumerStoreConfig, StreamStoreConfig } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { StoreError } from "../errors.ts";
-import { HeaderName, headerValue } from "../headers.ts";
+import { HeaderName } from "../headers.ts";
+import { headerValue } from "../../protocol/headers.ts";
 import { ConsumerMemStore } from "../memory/consumer_mem_store.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import type {

@@ -10,7 +10,8 @@ import type { ConsumerStoreConfig, StreamStoreConfig } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { DeleteMarkers } from "../delete_markers.ts";
 import { StoreError } from "../errors.ts";
-import { deleteMarkerHeaders, HeaderName, headerValue, isDeleteMarker, ttlOf } from "../headers.ts";
+import { deleteMarkerHeaders, HeaderName, isDeleteMarker, ttlOf } from "../headers.ts";
+import { headerValue } from "../../protocol/headers.ts";
 import { MsgScheduling, type ScheduleRules } from "../scheduling.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import type {
