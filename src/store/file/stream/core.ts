@@ -416,8 +416,10 @@ export class FileStoreCore implements BlockHost {
       return 0;
     }
     if (info.total === 1) {
-      if (seq === info.firstSeq) info.firstSeq = info.lastSeq;
-      else if (seq === info.lastSeq) info.lastSeq = info.firstSeq;
+      if (seq === info.firstSeq) {
+        info.firstSeq = info.lastSeq;
+        if (info.lastSeq > 0) info.firstBlock = info.lastBlock;
+      } else if (seq === info.lastSeq) info.lastSeq = info.firstSeq;
       else info.firstSeq = info.lastSeq = 0;
     } else if (seq === info.firstSeq) info.firstSeq = 0;
     else if (seq === info.lastSeq) info.lastSeq = 0;

@@ -18,7 +18,7 @@ import { replaceBlockFile } from "../block/replace.ts";
 import { recordLength, RecordMark, recordMark, recordSeq } from "../format/record.ts";
 import type { FileStoreCore } from "./core.ts";
 import { dropIndex, writeFullState } from "./full_state_io.ts";
-import { filteredState } from "./queries.ts";
+import { blockRange, filteredState } from "./queries.ts";
 import {
   EXPLICIT,
   forgetSubjects,
@@ -124,6 +124,8 @@ function purgeMatching(
   before: number,
   max: number,
 ): number {
+  const range = blockRange(core, filter);
+  if (range === null) return 0;
   settleHead(core);
   const removed: { seq: number; tsHigh: number; tsLow: number }[] = [];
   const msg = new StoredMsg();
@@ -131,7 +133,10 @@ function purgeMatching(
   let bytes = 0;
   let lowSeq = 0;
   for (const block of core.blocks.slice()) {
-    if (purged >= max || (before > 0 && block.firstSeq >= before)) break;
+    if (block.index < range.first) continue;
+    if (block.index > range.last || purged >= max || (before > 0 && block.firstSeq >= before)) {
+      break;
+    }
     const pending = filteredPending(block, filter, 0);
     if (pending.msgs === 0) continue;
     const last = before > 0 ? Math.min(pending.last, before - 1) : pending.last;

@@ -54,7 +54,7 @@ function eachSubject(
 }
 
 /** First and last block with a match; null when there is no match at all. */
-function blockRange(
+export function blockRange(
   core: FileStoreCore,
   filter: MsgFilter,
 ): { first: number; last: number } | null {
@@ -96,9 +96,20 @@ export function loadNext(
     // Loading may have found damage and moved the first sequence.
     if (start < totals.firstSeq) start = totals.firstSeq;
   }
-  const position = core.blockPosition(start);
+  let position = core.blockPosition(start);
   if (position < 0) return LoadCode.Eof;
   let last = Infinity;
+  const narrows = !filter.isAll &&
+    (filter.list === null && !filter.hasWildcard || core.subjects.size() < SUBJECTS_TO_WALK_MAX);
+  if (narrows && start === totals.firstSeq && core.blocks.length > 1) {
+    // From the head on, the subjects know where the first match can be.
+    const range = blockRange(core, filter);
+    if (range === null) return LoadCode.Eof;
+    last = range.last;
+    while (position + 1 < core.blocks.length && core.blocks[position]!.index < range.first) {
+      position++;
+    }
+  }
   for (let i = position; i < core.blocks.length; i++) {
     const block = core.blocks[i]!;
     if (block.index > last) break;
@@ -106,15 +117,11 @@ export function loadNext(
       afterLoad(core, block, out.seq);
       return LoadCode.Found;
     }
-    if (i !== position || filter.isAll || core.blocks.length - i < 2) continue;
-    if (
-      filter.list === null && !filter.hasWildcard || core.subjects.size() < SUBJECTS_TO_WALK_MAX
-    ) {
-      const range = blockRange(core, filter);
-      if (range === null || range.last <= block.index) break;
-      last = range.last;
-      while (i + 1 < core.blocks.length && core.blocks[i + 1]!.index < range.first) i++;
-    }
+    if (i !== position || !narrows || core.blocks.length - i < 2) continue;
+    const range = blockRange(core, filter);
+    if (range === null || range.last <= block.index) break;
+    last = range.last;
+    while (i + 1 < core.blocks.length && core.blocks[i + 1]!.index < range.first) i++;
   }
   out.skip = totals.lastSeq;
   return LoadCode.Eof;
@@ -204,7 +211,14 @@ export function filteredState(
   if (start === totals.firstSeq) {
     eachSubject(core, filter, (_subject, info) => result.msgs += info.total);
     const msg = new StoredMsg();
-    if (loadNext(core, filter, start, msg) === LoadCode.Found) result.first = msg.seq;
+    if (loadNext(core, filter, start, msg) === LoadCode.Found) {
+      result.first = msg.seq;
+      const { index } = core.blockOf(msg.seq)!;
+      // No match lies in an earlier block: the next look starts here.
+      eachSubject(core, filter, (_subject, info) => {
+        if (info.firstBlock < index) info.firstBlock = index;
+      });
+    }
     if (loadPrev(core, filter, totals.lastSeq, msg) === LoadCode.Found) result.last = msg.seq;
     return result;
   }
