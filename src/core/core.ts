@@ -38,7 +38,7 @@ export class CoreStats {
 }
 
 const RATE_LIMITED_TEXTS_MAX = 10_000;
-const RATE_LIMIT_MS = 60_000;
+const RATE_LIMIT_DEFAULT_MS = 60_000;
 
 /** The message core of one server. */
 export class Core {
@@ -54,6 +54,8 @@ export class Core {
   turnMs: number;
   /** A receiver with so much pending that whoever writes to it should pause for a moment. */
   crowded: Connection | null = null;
+  /** How long the same rate-limited log line is held back. */
+  rateLimitMs: number = RATE_LIMIT_DEFAULT_MS;
   #dirty: Connection[] = [];
   #spare: Connection[] = [];
   #flushScheduled = false;
@@ -86,18 +88,27 @@ export class Core {
     this.systemAccount = this.addAccount(name);
   }
 
+  /** Work of the end of the turn that comes before sockets are written; null for none. */
+  beforeFlush: (() => void) | null = null;
+
+  /** Makes the end of the turn come although no connection is dirty. */
+  scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.env.loop.endOfTurn(this.#flushDirty);
+  }
+
   /** Puts a connection on the list that is flushed at the end of the turn. */
   markDirty(connection: Connection): void {
     connection.out.dirty = true;
     this.#dirty.push(connection);
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      this.env.loop.endOfTurn(this.#flushDirty);
-    }
+    this.scheduleFlush();
   }
 
-  /** Writes each dirty connection's slab. */
+  /** Ends the turn: first {@linkcode beforeFlush}, then each dirty connection's slab is written. */
   flushDirty(): void {
+    this.#flushScheduled = true;
+    if (this.beforeFlush !== null) this.beforeFlush();
     this.#flushScheduled = false;
     const dirty = this.#dirty;
     this.#dirty = this.#spare;
@@ -138,14 +149,19 @@ export class Core {
     if (first !== undefined) this.#watch(first);
   }
 
-  /** True the first time in a minute that `text` is to be logged. */
+  /** True the first time in `rateLimitMs` that `text` is to be logged. */
   mayLog(text: string): boolean {
     const nowMs = this.env.clock.monotonicMs();
     const lastMs = this.#rateLimited.get(text);
-    if (lastMs !== undefined && nowMs - lastMs < RATE_LIMIT_MS) return false;
+    if (lastMs !== undefined && nowMs - lastMs < this.rateLimitMs) return false;
     if (this.#rateLimited.size >= RATE_LIMITED_TEXTS_MAX) this.#rateLimited.clear();
     this.#rateLimited.set(text, nowMs);
     return true;
+  }
+
+  /** Logs a warning at most once in `rateLimitMs` for the same `key`. */
+  rateLimitedWarn(text: string, key: string = text): void {
+    if (this.mayLog(key)) this.env.log.warn(text);
   }
 
   /** Stops timers. */

@@ -78,13 +78,15 @@ export class Authenticator {
     const { authenticate } = this.core.env;
     if (authenticate !== undefined) return this.#askEmbedder(connection, authenticate);
     const { connect } = connection;
+    const anonymous = options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
+      connect.auth_token === "";
+    if (anonymous && connect.nkey === "" && this.#nkeys.has(options.noAuthUser)) {
+      connect.nkey = options.noAuthUser;
+    }
     if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection);
     if (this.#users.size > 0) {
       if (options.tlsMap) return this.#checkCertificate(connection);
-      if (
-        options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
-        connect.auth_token === "" && connect.nkey === ""
-      ) {
+      if (anonymous) {
         const user = this.noAuthUser;
         if (user !== null) {
           connect.user = user.username;
@@ -145,19 +147,8 @@ export class Authenticator {
     if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
       return AuthOutcome.Refused;
     }
-    if (connect.sig === "") {
-      connection.debug("Signature missing");
-      return AuthOutcome.Refused;
-    }
-    try {
-      const base64 = connect.sig.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
-      const signature = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-      if (!fromPublic(user.nkey).verify(encoder.encode(connection.nonce), signature)) {
-        connection.debug("Signature not verified");
-        return AuthOutcome.Refused;
-      }
-    } catch (error) {
-      connection.debug(`Signature not verified: ${(error as Error).message}`);
+    // Whom anybody becomes without credentials needs none.
+    if (user.nkey !== this.core.options.noAuthUser && !signedNonce(connection)) {
       return AuthOutcome.Refused;
     }
     connection.nkeyUser = user.nkey;
@@ -250,4 +241,23 @@ export class Authenticator {
       : new ConnectionPermissions(effective, (text) => connection.error(text));
     return AuthOutcome.Accepted;
   }
+}
+
+/** Whether the signature in CONNECT is that of the nkey for the nonce. */
+function signedNonce(connection: Connection): boolean {
+  const { nkey, sig } = connection.connect;
+  if (sig === "") {
+    connection.debug("Signature missing");
+    return false;
+  }
+  let reason = "";
+  try {
+    const base64 = sig.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
+    const signature = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+    if (fromPublic(nkey).verify(encoder.encode(connection.nonce), signature)) return true;
+  } catch (error) {
+    reason = `: ${(error as Error).message}`;
+  }
+  connection.debug(`Signature not verified${reason}`);
+  return false;
 }

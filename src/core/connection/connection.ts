@@ -26,6 +26,8 @@ const KIND_NAMES: Record<ConnectionKind, string> = {
   leafnode: "Leafnode",
 };
 
+/** How old a connection must be to get a PING before it has sent its own first one. */
+const FIRST_PONG_WAIT_MS = 2000;
 /** How long a closing connection may take to take its last bytes. */
 const LAST_FLUSH_MS = 100;
 
@@ -185,12 +187,24 @@ export class Connection implements OutboundOwner {
     this.core.env.log.trace(`${this.#label} - ${text}`);
   }
 
-  /** Logs an error at most once a minute for the same text and account. */
+  /** Logs an error at most once in a while for the same text and account. */
   rateLimitedError(text: string): void {
-    const statement = this.#accountLabel === "" ? text : `${text} - Account:${this.#accountLabel}`;
-    if (!this.core.mayLog(statement)) return;
+    const line = this.#rateLimitedLine(text, text);
+    if (line !== null) this.core.env.log.error(line);
+  }
+
+  /** Logs a warning at most once in a while for the same `key` and account. */
+  rateLimitedWarn(text: string, key: string = text): void {
+    const line = this.#rateLimitedLine(text, key);
+    if (line !== null) this.core.env.log.warn(line);
+  }
+
+  /** The whole line, or null when its like was logged lately, of whichever connection. */
+  #rateLimitedLine(text: string, key: string): string | null {
+    const account = this.#accountLabel === "" ? "" : ` - Account:${this.#accountLabel}`;
+    if (!this.core.mayLog(`${key}${account}`)) return null;
     const user = this.#userLabel === "" ? "" : ` - ${this.#userLabel}`;
-    this.core.env.log.error(`${this.#label} - ${statement}${user}`);
+    return `${this.#label} - ${text}${account}${user}`;
   }
 
   /** Queues a protocol line given as a byte string. */
@@ -215,6 +229,17 @@ export class Connection implements OutboundOwner {
     this.pingsOut++;
     if (this.trace) this.traceLine("->> [PING]");
     this.sendLine("PING\r\n");
+  }
+
+  /**
+   * Sends a PING to measure the round trip, unless the client may still wait for its first PONG.
+   * Returns whether it was sent.
+   */
+  sendRttPing(): boolean {
+    const ageMs = this.core.env.clock.monotonicMs() - this.startMonotonicMs;
+    if (this.closed || !(this.firstPongSent || ageMs > FIRST_PONG_WAIT_MS)) return false;
+    this.sendPing();
+    return true;
   }
 
   sendPong(): void {

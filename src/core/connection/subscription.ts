@@ -8,7 +8,8 @@ import type { Connection } from "./connection.ts";
 
 /**
  * Receives messages inside the server. `message` (headers, body, without the closing CR LF) is
- * borrowed for the call; subject and reply are byte strings.
+ * borrowed for the call; subject and reply are byte strings. `from` is the client that published
+ * it, or null for messages of the server itself.
  */
 export type InternalHandler = (
   subscription: Subscription,
@@ -17,6 +18,7 @@ export type InternalHandler = (
   reply: string,
   message: Uint8Array,
   headerBytes: number,
+  from: Connection | null,
 ) => void;
 
 /** Interest of one connection in a subject. */

@@ -184,7 +184,7 @@ function deliverOne(
   m: InboundMessage,
 ): boolean {
   const to = subscription.connection;
-  if (to === null) return deliverInternal(account, subscription, m);
+  if (to === null) return deliverInternal(from, account, subscription, m);
   if ((to === from && !to.echo) || subscription.closed || to.closed) return false;
   const permissions = to.permissions;
   if (permissions !== null && permissions.checksDeliveries) {
@@ -226,6 +226,7 @@ function deliverOne(
 }
 
 function deliverInternal(
+  from: Connection | null,
   account: Account,
   subscription: Subscription,
   m: InboundMessage,
@@ -239,6 +240,7 @@ function deliverInternal(
     m.replyStart < 0 ? "" : byteStringOf(m.args, m.replyStart, m.replyEnd),
     m.payload.subarray(m.payloadStart, m.payloadEnd - 2),
     Math.max(0, m.headerBytes),
+    from,
   );
   return true;
 }
