@@ -35,7 +35,7 @@ import { ConsumerFileStore } from "./consumer/consumer_file_store.ts";
 import { EMPTY_RECORD_BYTES, RECORD_BYTES_MAX, recordSize } from "./format/record.ts";
 import { FileStoreCore, StreamSubject } from "./stream/core.ts";
 import { cancelAgeCheck, expireMsgs, resetAgeCheck, runSchedules } from "./stream/expiry.ts";
-import { StreamFile, writeFullState, writeStreamMeta } from "./stream/full_state_io.ts";
+import { StreamFile, tryWriteFullState, writeStreamMeta } from "./stream/full_state_io.ts";
 import { StoreKeys } from "./stream/keys.ts";
 import { type FileStoreOptions, resolveOptions } from "./stream/options.ts";
 import {
@@ -629,7 +629,7 @@ export class FileStore implements StreamStore {
     const { bytes } = core.totals;
     flushQuietly(core);
     if (core.failure === null) {
-      writeFullState(core, true);
+      tryWriteFullState(core);
       if (core.options.syncAlways) await this.#commit.sync();
     }
     const consumers = core.consumers.slice();

@@ -33,9 +33,13 @@ export function shouldCompact(block: MsgBlock): boolean {
 
 /**
  * Rewrites the block. Tombstones stay while `isNeeded` says that the message they remove could
- * come back. All data must have been flushed.
+ * come back. All data must have been flushed. A block that is still written to stays uncompressed.
  */
-export function compactBlock(block: MsgBlock, isNeeded: (seq: number) => boolean): void {
+export function compactBlock(
+  block: MsgBlock,
+  isNeeded: (seq: number) => boolean,
+  options: { compress: boolean } = { compress: true },
+): void {
   const cache = block.load();
   const view = cache.view;
   const keep = new Uint8Array(cache.length + EMPTY_RECORD_BYTES);
@@ -74,7 +78,8 @@ export function compactBlock(block: MsgBlock, isNeeded: (seq: number) => boolean
     size += length;
   }
   const before = block.rawBytes;
-  replaceBlockFile(block, keep.subarray(0, size), { compress: true });
+  replaceBlockFile(block, keep.subarray(0, size), options);
+  block.fileFirstSeq = 0;
   block.noCompact = block.rawBytes === before;
   block.compactedBytes = block.bytes;
   block.cache = null;

@@ -80,9 +80,32 @@ export function encodeIndex(core: FileStoreCore, plain = false): Uint8Array {
   return out;
 }
 
-/** Writes `index.db` and its companions; without `force` large states are left for the stop. */
+/** Writes `index.db` also for large states; where it contradicts itself recovery does without. */
+export function tryWriteFullState(core: FileStoreCore): void {
+  try {
+    writeFullState(core, true);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+  }
+}
+
+/**
+ * Writes `index.db` and its companions; without `force` large states are left for the stop. Throws
+ * `corrupt_state` when blocks and totals contradict each other, after taking the blocks' word.
+ */
 export function writeFullState(core: FileStoreCore, force: boolean): void {
   if (core.closed || core.dirty === 0 || core.lastBlock === null) return;
+  let msgs = 0;
+  let bytes = 0;
+  for (const block of core.blocks) {
+    msgs += block.msgs;
+    bytes += block.bytes;
+  }
+  if (msgs !== core.totals.msgs || bytes !== core.totals.bytes) {
+    core.warn("Stream state encountered internal inconsistency on write");
+    core.recount();
+    throw new StoreError("corrupt_state");
+  }
   const totals = core.totals;
   const numDeleted = totals.lastSeq - totals.firstSeq + 1 - totals.msgs;
   if (!force && Math.max(core.subjects.size(), numDeleted) > OPTIONAL_WRITE_MAX) return;

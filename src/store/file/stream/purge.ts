@@ -17,7 +17,7 @@ import { removeFromSubjects } from "../block/subjects.ts";
 import { replaceBlockFile } from "../block/replace.ts";
 import { recordLength, RecordMark, recordMark, recordSeq } from "../format/record.ts";
 import type { FileStoreCore } from "./core.ts";
-import { dropIndex, writeFullState } from "./full_state_io.ts";
+import { dropIndex, tryWriteFullState } from "./full_state_io.ts";
 import { blockRange, filteredState } from "./queries.ts";
 import {
   EXPLICIT,
@@ -33,7 +33,7 @@ export function purgeAll(core: FileStoreCore, firstSeq: number): number {
   core.checkWritable();
   const { msgs, bytes } = core.totals;
   core.writing(() => purgeFiles(core, firstSeq));
-  if (msgs > 0) core.writing(() => writeFullState(core, true));
+  if (msgs > 0) core.writing(() => tryWriteFullState(core));
   core.onUpdate?.(-msgs, -bytes, 0, "");
   return msgs;
 }
@@ -205,7 +205,7 @@ export function compactStream(core: FileStoreCore, seq: number): number {
   });
   const purged = before.msgs - totals.msgs;
   if (purged > 0) {
-    core.writing(() => writeFullState(core, true));
+    core.writing(() => tryWriteFullState(core));
     core.onUpdate?.(-purged, totals.bytes - before.bytes, 0, "");
   }
   return purged;
@@ -249,9 +249,12 @@ function compactTo(core: FileStoreCore, target: MsgBlock, seq: number): void {
     totals.firstSeq = totals.lastSeq + 1;
     totals.firstTime.clear();
   } else if (
-    target.rawBytes > COMPACT_BYTES_MIN && target.bytes * 2 < target.rawBytes &&
-    target !== core.lastBlock
-  ) compactBlock(target, (s) => core.isTombstoneNeeded(target, s));
+    target.rawBytes > COMPACT_BYTES_MIN && target.bytes * 2 < target.rawBytes
+  ) {
+    compactBlock(target, (s) => core.isTombstoneNeeded(target, s), {
+      compress: target !== core.lastBlock,
+    });
+  }
 }
 
 /** Removes everything above `seq`; 0 empties the stream and starts over. */
@@ -264,7 +267,7 @@ export function truncateStream(core: FileStoreCore, seq: number): void {
     else truncateTo(core, seq);
   });
   const { msgs, bytes } = core.totals;
-  core.writing(() => writeFullState(core, true));
+  core.writing(() => tryWriteFullState(core));
   core.onUpdate?.(msgs - before.msgs, bytes - before.bytes, 0, "");
 }
 
