@@ -61,6 +61,7 @@ export function appendMessage(
   block.lastTime.set(tsHigh, tsLow);
   block.bytes += size;
   block.msgs++;
+  block.recentlyWritten = true;
   const subjects = block.subjects;
   if (subjects !== null && subject.length > 0) {
     let state = subjects.find(subject);

@@ -85,6 +85,12 @@ export class BlockCache {
     this.view = new DataView(bytes.buffer);
   }
 
+  /** Offset of the record of `seq`, or {@linkcode NO_RECORD}. */
+  offsetOf(seq: number): number {
+    const slot = seq - this.firstSeq;
+    return slot < 0 || slot >= this.slotCount ? NO_RECORD : this.slots[slot]!;
+  }
+
   /** Appends a slot. */
   pushSlot(offset: number): void {
     if (this.slotCount === this.slots.length) {
@@ -114,6 +120,11 @@ export interface BlockHost {
   reportLost(block: MsgBlock, lost: LostStreamData): void;
   /** A buffer of the size of a block for one that is going to be filled, or null. */
   takeBuffer(): Uint8Array | null;
+  /**
+   * True when a later block tells that the sequences up to the end of `block` were used, also after
+   * a crash from now on.
+   */
+  isEndKnownLater(block: MsgBlock): boolean;
   /** Told when a block's cache was loaded, so that old ones can go. */
   cacheLoaded(block: MsgBlock): void;
 }
@@ -160,7 +171,9 @@ export class MsgBlock {
   isCompressed = false;
   /** Used since the sweeper last looked. */
   touched = false;
-  /** Sequence loaded last, to notice a reader that walks through. */
+  /** A message was written since the sweeper last looked. */
+  recentlyWritten = false;
+  /** Sequence asked for last, to notice a reader that walks through. */
   lastLoadedSeq = 0;
 
   constructor(host: BlockHost, index: number) {
@@ -237,7 +250,7 @@ export class MsgBlock {
     const firstSeq = this.firstSeq;
     const lastSeq = this.lastSeq;
     if (firstSeq > lastSeq + 1) return false;
-    const count = lastSeq - firstSeq + 1;
+    let count = lastSeq - firstSeq + 1;
     const slots = new Uint32Array(Math.max(count + 16, 64));
     const view = cache.view;
     const end = bytes.length;
@@ -266,11 +279,30 @@ export class MsgBlock {
       at += length;
     }
     this.fileFirstSeq = fileFirst;
+    if (slotCount < count && slotCount > 0 && this.#forgetsEndAfter(last)) {
+      count = slotCount;
+      const at = slots[count - 1]!;
+      this.lastTime.set(view.getUint32(at + 16, true), view.getUint32(at + 12, true));
+    }
     if (slotCount !== count) return false;
     cache.slots = slots;
     cache.slotCount = slotCount;
     cache.firstSeq = firstSeq;
     this.cache = cache;
+    return true;
+  }
+
+  /**
+   * Takes the deleted sequences after `last` out of the block when its file ends there: a
+   * compaction dropped them and the state that is known is from before it.
+   */
+  #forgetsEndAfter(last: number): boolean {
+    for (let seq = last + 1; seq <= this.lastSeq; seq++) {
+      if (!this.deleted.exists(seq)) return false;
+    }
+    if (!this.host.isEndKnownLater(this)) return false;
+    for (let seq = last + 1; seq <= this.lastSeq; seq++) this.deleted.delete(seq);
+    this.lastSeq = last;
     return true;
   }
 
@@ -288,24 +320,30 @@ export class MsgBlock {
   fetch(seq: number, out: StoredMsg): LoadCode {
     if (seq < this.firstSeq || seq > this.lastSeq) return LoadCode.NotFound;
     if (this.deleted.size > 0 && this.deleted.exists(seq)) return LoadCode.Deleted;
-    const cache = this.cache ?? this.load();
+    let cache = this.cache ?? this.load();
     this.touched = true;
-    const slot = seq - cache.firstSeq;
-    if (slot < 0 || slot >= cache.slotCount) return LoadCode.Deleted;
-    const offset = cache.slots[slot]!;
+    let offset = cache.offsetOf(seq);
     if (offset === NO_RECORD) return LoadCode.Deleted;
     if (!readRecord(cache.bytes, cache.view, offset, out) || out.seq !== seq) {
-      return LoadCode.Deleted;
+      // Memory contradicts itself: the disk is asked, unless it does not have all of it yet.
+      if (cache.written < cache.length) return LoadCode.Deleted;
+      this.cache = null;
+      cache = this.load();
+      offset = cache.offsetOf(seq);
+      if (offset === NO_RECORD || !readRecord(cache.bytes, cache.view, offset, out)) {
+        return LoadCode.Deleted;
+      }
     }
     if ((cache.view.getUint32(offset + 8, true) & 0x80000000) !== 0) return LoadCode.Deleted;
     return LoadCode.Found;
   }
 
-  /** True once a reader that goes one by one has just taken the last message. */
+  /** True once a reader that goes one by one, up or down, has just asked for the final message. */
   isReadThrough(seq: number): boolean {
     const before = this.lastLoadedSeq;
     this.lastLoadedSeq = seq;
-    return seq === this.lastSeq && before === seq - 1;
+    return (seq === this.lastSeq && before === seq - 1) ||
+      (seq === this.firstSeq && before === seq + 1);
   }
 
   /** Moves `firstSeq` to the next live message and sets its time. */

@@ -219,7 +219,8 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
       }
       continue;
     }
-    const isGone = seq === 0 || mark === RecordMark.Erased || seq < block.firstSeq;
+    const isGone = seq === 0 || mark === RecordMark.Erased || seq < block.firstSeq ||
+      deleted.exists(seq);
     if (isGone && seq < block.firstSeq) continue;
     if (!isGone && firstNeedsSet) {
       block.firstSeq = seq;
@@ -238,8 +239,9 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
       if (block.msgs === 0) {
         block.firstSeq = seq + 1;
         block.firstTime.clear();
+        deleted.delete(seq);
       } else if (seq !== 0) deleted.insert(seq);
-    } else if (!deleted.exists(seq)) {
+    } else {
       block.msgs++;
       block.bytes += length;
     }

@@ -132,13 +132,19 @@ function purgeMatching(
   let purged = 0;
   let bytes = 0;
   let lowSeq = 0;
+  const lastBlock = core.lastBlock;
+  const keepsLast = lastBlock !== null && lastBlock.cache !== null;
   for (const block of core.blocks.slice()) {
     if (block.index < range.first) continue;
     if (block.index > range.last || purged >= max || (before > 0 && block.firstSeq >= before)) {
       break;
     }
+    const wasLoaded = block.cache !== null;
     const pending = filteredPending(block, filter, 0);
-    if (pending.msgs === 0) continue;
+    if (pending.msgs === 0) {
+      if (!wasLoaded) block.dropCache();
+      continue;
+    }
     const last = before > 0 ? Math.min(pending.last, before - 1) : pending.last;
     const mark = removed.length;
     for (let seq = pending.first; seq <= last && purged < max; seq++) {
@@ -162,11 +168,17 @@ function purgeMatching(
       // The block goes with its records: they need no tombstones.
       removed.length = mark;
       core.removeBlock(block);
-    }
+    } else if (!wasLoaded) block.dropCache();
   }
   if (purged === 0) return 0;
   core.selectNextFirst();
   writeTombstones(core, removed);
+  for (let i = core.blocks.length - 1; i >= 0; i--) {
+    // What was loaded or written for the purge alone does not stay in memory.
+    const block = core.blocks[i]!;
+    if (lastBlock !== null && block.index < lastBlock.index) break;
+    if (block !== core.lastBlock || !keepsLast) block.dropCache();
+  }
   core.dirty++;
   if (purged === 1) core.onUpdate?.(-1, -bytes, lowSeq, subject);
   else core.onUpdate?.(-purged, -bytes, 0, "");

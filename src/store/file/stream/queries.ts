@@ -20,7 +20,9 @@ const SUBJECTS_TO_WALK_MAX = 64 * 1024;
 
 /** Drops the cache of a block that a reader has just walked through. */
 function afterLoad(core: FileStoreCore, block: MsgBlock, seq: number): void {
-  if (block.isReadThrough(seq) && block !== core.lastBlock) block.dropCache();
+  if (block.isReadThrough(seq) && (block !== core.lastBlock || !block.recentlyWritten)) {
+    block.dropCache();
+  }
 }
 
 /** Loads message `seq`. */
@@ -30,7 +32,7 @@ export function loadMsg(core: FileStoreCore, seq: number, out: StoredMsg): LoadC
   const block = core.blockOf(seq);
   if (block === null) return seq <= core.totals.lastSeq ? LoadCode.NotFound : LoadCode.Eof;
   const code = block.fetch(seq, out);
-  if (code === LoadCode.Found) afterLoad(core, block, seq);
+  if (code === LoadCode.Found || code === LoadCode.Deleted) afterLoad(core, block, seq);
   return code;
 }
 

@@ -162,12 +162,13 @@ export function compactHalfEmpty(core: FileStoreCore): void {
 /** Drops records and subjects of blocks that nothing has used since the last sweep. */
 export function sweepCaches(core: FileStoreCore): void {
   for (const block of core.blocks) {
+    block.recentlyWritten = false;
     if (block.touched) {
       block.touched = false;
       continue;
     }
     block.dropCache();
-    if (block !== core.lastBlock) block.subjects = null;
+    block.subjects = null;
   }
 }
 
