@@ -50,8 +50,10 @@ function lastActivityMs(connection: Connection): number {
   return connection.startMs + Math.max(0, connection.lastActivityMs - connection.startMonotonicMs);
 }
 
-/** Looks at an open connection. */
+/** Looks at an open connection; measures its round trip when that is not known. */
 export function openSnapshot(connection: Connection, nowMs: number): ConnectionSnapshot {
+  // Only client libraries say their language; people at a terminal would not answer.
+  if (connection.rttMs === 0 && connection.connect.lang !== "") connection.sendRttPing();
   return {
     connection,
     closed: null,

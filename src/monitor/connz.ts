@@ -44,7 +44,8 @@ export interface ConnzOptions {
   readonly filterSubject?: string;
 }
 
-type Compare = (a: ConnectionSnapshot, b: ConnectionSnapshot) => number;
+/** An order of connections. */
+export type Compare = (a: ConnectionSnapshot, b: ConnectionSnapshot) => number;
 
 const ascending = (value: (one: ConnectionSnapshot) => number): Compare => (a, b) =>
   value(a) - value(b);
@@ -58,7 +59,8 @@ function byReason(a: ConnectionSnapshot, b: ConnectionSnapshot): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-const SORTS: ReadonlyMap<string, Compare> = new Map<string, Compare>([
+/** The orders to ask for, by their keys. */
+export const CONNECTION_ORDERS: ReadonlyMap<string, Compare> = new Map<string, Compare>([
   ["cid", byId],
   ["start", byId],
   ["subs", descending(({ subscriptions }) => subscriptions.length)],
@@ -121,7 +123,7 @@ interface Asked {
 
 function checked(options: ConnzOptions): Asked {
   const sort = options.sort || "cid";
-  const compare = SORTS.get(sort);
+  const compare = CONNECTION_ORDERS.get(sort);
   if (compare === undefined) throw new BadRequestError(`invalid sorting option: ${sort}`);
   const state = options.state ?? "open";
   if ((sort === "stop" || sort === "reason") && state !== "closed") {

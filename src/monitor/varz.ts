@@ -49,7 +49,7 @@ function sortedRecord<T>(entries: Iterable<readonly [string, T]>): Record<string
 }
 
 function configuredParts(options: Options, ends: CertificateEnds) {
-  const { cluster } = options;
+  const { cluster, gateway, leafNode } = options;
   return {
     cluster: {
       name: omitEmpty(cluster.name),
@@ -63,13 +63,25 @@ function configuredParts(options: Options, ends: CertificateEnds) {
       tls_cert_not_after: ends.cluster,
     },
     gateway: {
-      tls_required: omitEmpty(options.gateway.tlsConfig !== null),
-      tls_verify: omitEmpty(options.gateway.tlsConfig !== null),
+      name: omitEmpty(gateway.name),
+      host: omitEmpty(gateway.host),
+      port: omitEmpty(gateway.port),
+      auth_timeout: omitEmpty(gateway.authTimeoutMs / 1000),
+      tls_timeout: omitEmpty(gateway.tlsTimeoutMs / 1000),
+      tls_required: omitEmpty(gateway.tlsConfig !== null),
+      tls_verify: omitEmpty(gateway.tlsConfig !== null),
+      advertise: omitEmpty(gateway.advertise),
+      connect_retries: omitEmpty(gateway.connectRetries),
+      reject_unknown: omitEmpty(gateway.rejectUnknown),
       tls_cert_not_after: ends.gateway,
     },
     leaf: {
-      tls_required: omitEmpty(options.leafNode.tlsConfig !== null),
-      tls_verify: omitEmpty(options.leafNode.tlsConfig?.verify ?? false),
+      host: omitEmpty(leafNode.host),
+      port: omitEmpty(leafNode.port),
+      auth_timeout: omitEmpty(leafNode.authTimeoutMs / 1000),
+      tls_timeout: omitEmpty(leafNode.tlsTimeoutMs / 1000),
+      tls_required: omitEmpty(leafNode.tlsConfig !== null),
+      tls_verify: omitEmpty(leafNode.tlsConfig?.verify ?? false),
       tls_cert_not_after: ends.leafNode,
     },
     mqtt: { tls_cert_not_after: ends.mqtt },

@@ -6,8 +6,14 @@
  * @module
  */
 import { createCurve, createServer } from "@nats-io/nkeys";
+import { parseHostPort } from "../base/text/host_port.ts";
 import { ClientConnection, type ClientContext } from "../client/mod.ts";
-import { type Options, unbuiltFeatures, validateOptions } from "../config/mod.ts";
+import {
+  describeFeatureFlags,
+  type Options,
+  unbuiltFeatures,
+  validateOptions,
+} from "../config/mod.ts";
 import { Authenticator } from "../core/auth/authenticator.ts";
 import type { ClientAuthentication } from "../core/auth/client_authentication.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
@@ -34,8 +40,10 @@ import {
   ProxyProtocolError,
   readProxyHeader,
 } from "../transport/proxy_protocol.ts";
+import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
 import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
+import { connectUrls } from "./connect_urls.ts";
 import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
@@ -88,6 +96,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   #lameDuck = false;
   #stopping: Promise<void> | null = null;
   #acceptLoop: Promise<void> = Promise.resolve();
+  readonly #acceptErrors: AcceptErrors;
   readonly #serving = new Set<Promise<void>>();
   #stopped: (() => void) | null = null;
   /** Resolves when the server has stopped. */
@@ -100,6 +109,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     if (unbuilt.length > 0) throw new StartError(unbuilt.join("\n"));
     this.finished = new Promise((resolve) => this.#stopped = resolve);
     this.startMs = env.clock.nowMs();
+    this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.core = new Core(options, env);
     configureAccounts(this.core);
     openGlobalAccount(this.core);
@@ -117,8 +127,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     info.version = VERSION;
     info.proto = PROTOCOL_LEVEL;
     info.go = this.env.runtime;
-    info.host = options.host;
-    info.port = options.port;
+    this.#advertise();
     info.headers = !options.noHeaderSupport;
     info.auth_required = this.auth.required;
     info.tls_required = options.tlsConfig !== null && !options.allowNonTls;
@@ -181,13 +190,16 @@ export class Server implements ClientContext, ConnectionRegistry {
   start(): void {
     const { log } = this.env;
     log.notice("Starting nats-server");
-    log.notice(`  Version:  ${VERSION}`);
-    log.notice(`  Natsts:   ${NATSTS_VERSION}`);
+    log.notice(`  Version:  ${VERSION} (natsts ${NATSTS_VERSION})`);
     log.notice(`  Git:      [not set]`);
     log.debug(`  Go build: ${this.info.go}`);
     log.notice(`  Name:     ${this.name}`);
     log.notice(`  ID:       ${this.id}`);
     const { options } = this;
+    for (const line of describeFeatureFlags(options.featureFlags)) log.notice(line);
+    if (this.auth.hasPlaintextPasswords) {
+      log.warn("Plaintext passwords detected, use nkeys or bcrypt");
+    }
     if (options.configFile !== "") {
       const digest = options.configDigest === "" ? "" : `(${options.configDigest})`;
       log.notice(`Using configuration file: ${options.configFile} ${digest}`);
@@ -217,7 +229,6 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { options, env } = this;
     this.#listener = env.net.listen(options.host, options.port);
     const { port } = this.#listener.address;
-    this.info.port = port;
     options.port = port;
     this.#advertise();
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
@@ -240,31 +251,41 @@ export class Server implements ClientContext, ConnectionRegistry {
 
   /** INFO shows the advertised address where there is one. */
   #advertise(): void {
-    const { clientAdvertise } = this.options;
+    const { clientAdvertise, host, port } = this.options;
+    this.info.host = host;
+    this.info.port = port;
     if (clientAdvertise === "") return;
-    const match = /^(\[[^\]]*\]|[^:]*)(?::(-?\d+))?$/.exec(clientAdvertise);
-    if (match === null) {
+    try {
+      Object.assign(this.info, parseHostPort(clientAdvertise, port));
+    } catch (error) {
       throw new StartError(
         `Error setting server INFO with ClientAdvertise value of ${clientAdvertise}, ` +
-          `err=address ${clientAdvertise}: too many colons in address`,
+          `err=${(error as Error).message}`,
+        { cause: error },
       );
     }
-    this.info.host = match[1]!.replace(/^\[|\]$/g, "");
-    const port = Number(match[2] ?? 0);
-    if (port > 0) this.info.port = port;
+  }
+
+  /** `host:port` under which clients reach this server, for those of its cluster. */
+  get clientConnectUrls(): string[] {
+    const { clientAdvertise: advertise, host, port } = this.options;
+    return connectUrls({ advertise, host, port, net: this.env.net, log: this.env.log });
   }
 
   async #accept(listener: Listener): Promise<void> {
+    let delayMs = ACCEPT_SLEEP_MIN_MS;
     for (;;) {
       let transport: Transport;
       try {
         transport = await listener.accept();
       } catch (error) {
         if (!this.#running || this.#lameDuck || this.#listener !== listener) return;
-        this.env.log.error(`Client accept error: ${(error as Error).message}`);
-        await new Promise<void>((resolve) => this.env.loop.setTimer(resolve, 10));
+        // What can fail here is the want of descriptors or memory, or a peer that has left again.
+        delayMs = await this.#acceptErrors.wait("Client", error as Error, true, delayMs);
+        if (delayMs < 0) return;
         continue;
       }
+      delayMs = ACCEPT_SLEEP_MIN_MS;
       this.#serve(transport, false);
     }
   }
@@ -492,6 +513,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#running = false;
     this.#tls?.stop();
     this.#listener?.close();
+    this.#acceptErrors.stop();
     for (const connection of [...this.clients.values()]) {
       connection.close(ClosedState.ServerShutdown);
     }

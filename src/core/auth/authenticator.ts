@@ -71,6 +71,20 @@ export class Authenticator {
     return this.#users.get(this.core.options.noAuthUser) ?? null;
   }
 
+  /** Whether some password stands in the configuration as it is typed. */
+  get hasPlaintextPasswords(): boolean {
+    const { options, openUser } = this.core;
+    if (options.password !== "" && !BCRYPT.test(options.password)) return true;
+    for (const { username, password } of this.#users.values()) {
+      // Users whom certificates stand for have none; the open one nobody knows.
+      if ((password === "" && options.tlsMap) || (openUser !== "" && username === openUser)) {
+        continue;
+      }
+      if (!BCRYPT.test(password)) return true;
+    }
+    return false;
+  }
+
   /** Checks the connection's credentials; a promise only when that takes time. */
   check(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
     if (!this.required) return AuthOutcome.Accepted;

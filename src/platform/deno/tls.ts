@@ -59,15 +59,33 @@ function openSslName(name: string): string {
     .replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305").replaceAll("_", "-");
 }
 
+/** What is asked of clients. */
+interface ClientPolicy {
+  /** They must send a certificate of an authority. */
+  readonly verify: boolean;
+  /** Fingerprints of the configured authorities. */
+  readonly authorities: ReadonlySet<string>;
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+function fingerprints(pem: string): Set<string> {
+  const blocks = pem.match(PEM_CERTIFICATE) ?? [];
+  return new Set(blocks.map((block) => new X509Certificate(block).fingerprint256));
+}
+
 type SecureContext = ReturnType<typeof createSecureContext>;
 
 class NodeTlsContext implements TlsServerContext {
   readonly #contexts: SecureContext[];
   readonly #names: string[][];
-  readonly #verifyClient: boolean;
+  readonly #policy: ClientPolicy;
 
   constructor(settings: TlsServerSettings) {
-    this.#verifyClient = settings.verifyClient;
+    this.#policy = {
+      verify: settings.verifyClient,
+      authorities: fingerprints(settings.authoritiesPem ?? ""),
+    };
     const curves = settings.curves.map((name) => CURVES[name]).filter((name) => name !== undefined);
     this.#contexts = settings.certificates.map(({ chainPem, keyPem }) =>
       createSecureContext({
@@ -87,7 +105,7 @@ class NodeTlsContext implements TlsServerContext {
     try {
       const hello = await handshake.readHello();
       const context = this.#contextFor(readServerName(hello));
-      return await handshake.complete(context, hello, this.#verifyClient);
+      return await handshake.complete(context, hello, this.#policy);
     } catch (error) {
       transport.close();
       throw handshake.reasonFor(error);
@@ -153,13 +171,13 @@ class Handshake {
   async complete(
     context: SecureContext,
     hello: Uint8Array,
-    verifyClient: boolean,
+    policy: ClientPolicy,
   ): Promise<Transport> {
     const stream = new TransportStream(this.#transport, hello);
     const socket = new TLSSocket(stream as unknown as Socket, {
       isServer: true,
       secureContext: context,
-      requestCert: verifyClient,
+      requestCert: policy.verify,
       rejectUnauthorized: false,
     });
     this.#socket = socket;
@@ -173,7 +191,7 @@ class Handshake {
           reject(new TransportError(TlsTexts.ended));
         });
       });
-      transport.tls = stateOf(socket, readServerName(hello), verifyClient);
+      transport.tls = stateOf(socket, readServerName(hello), policy);
     } catch (error) {
       transport.close();
       throw error;
@@ -227,9 +245,9 @@ function unverified(reason: string, chain: readonly Uint8Array[]): TlsVerificati
   return new TlsVerificationError(`tls: failed to verify certificate: ${reason}`, chain);
 }
 
-function stateOf(socket: TLSSocket, serverName: string, verifyClient: boolean): TlsState {
-  const peerCertificates = verifyClient ? peerChain(socket) : [];
-  if (verifyClient) {
+function stateOf(socket: TLSSocket, serverName: string, policy: ClientPolicy): TlsState {
+  const peerCertificates = policy.verify ? peerChain(socket, policy.authorities) : [];
+  if (policy.verify) {
     if (peerCertificates.length === 0) throw new TransportError(TlsTexts.noCertificate);
     const handle = (socket as unknown as { _handle: VerifyingHandle | null })._handle;
     // Without an answer nothing is verified: refuse, not accept.
@@ -244,7 +262,7 @@ function stateOf(socket: TLSSocket, serverName: string, verifyClient: boolean): 
     version: (socket.getProtocol() ?? "").replace("TLSv", ""),
     cipherSuite: goCipherName(socket.getCipher().name),
     peerCertificates,
-    peerVerified: verifyClient,
+    peerVerified: policy.verify,
     serverName,
   };
 }
@@ -258,11 +276,13 @@ function goCipherName(name: string): string {
   return `TLS_${text}`;
 }
 
-function peerChain(socket: TLSSocket): Uint8Array[] {
+/** What the client sent; the platform adds the authorities that it found itself. */
+function peerChain(socket: TLSSocket, authorities: ReadonlySet<string>): Uint8Array[] {
   const chain: Uint8Array[] = [];
   const seen = new Set<string>();
   let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
   while (next?.raw !== undefined && !seen.has(next.fingerprint256)) {
+    if (chain.length > 0 && authorities.has(next.fingerprint256)) break;
     seen.add(next.fingerprint256);
     chain.push(new Uint8Array(next.raw));
     next = next.issuerCertificate;
