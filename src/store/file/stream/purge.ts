@@ -24,6 +24,7 @@ import {
   forgetSubjects,
   purgeBlock,
   removeFromBlock,
+  type RemoveOptions,
   settleHead,
   writeTombstones,
 } from "./removal.ts";
@@ -54,18 +55,15 @@ function purgeFiles(core: FileStoreCore, firstSeq: number): void {
     totals.firstSeq = firstSeq;
     totals.lastSeq = firstSeq - 1;
   }
-  for (const block of oldBlocks) {
-    if (block !== core.lastBlock) block.closed = true;
-    block.dropCache();
-  }
-  const block = core.newBlock();
   for (const old of oldBlocks) {
-    if (old === block) continue;
+    // Nothing of them is written, compressed or synced any more.
     old.closed = true;
     old.cache = null;
+    old.needSync = false;
     old.closeFile();
-    core.unsynced.delete(old);
   }
+  core.unsynced.clear();
+  const block = core.newBlock();
   block.lastTime.copyFrom(totals.lastTime);
   if (block.lastSeq > 0) core.writeTombstone(block.lastSeq, block.lastTime);
   flushBlock(block);
@@ -406,7 +404,7 @@ export function syncDeleted(core: FileStoreCore, blocks: readonly DeleteBlock[])
       const { first, last } = wanted.state();
       if (first > core.totals.lastSeq) break;
       if (isKnownDeleteBlock(wanted, own)) continue;
-      if (wanted instanceof DeleteRange) removeRange(core, first, last);
+      if (wanted instanceof DeleteRange) removeRange(core, first, last, EXPLICIT);
       else {
         wanted.range((seq) => {
           const block = core.blockOf(seq);
@@ -418,7 +416,13 @@ export function syncDeleted(core: FileStoreCore, blocks: readonly DeleteBlock[])
   });
 }
 
-function removeRange(core: FileStoreCore, first: number, last: number): void {
+/** Removes the messages from `first` to `last`, both included. */
+export function removeRange(
+  core: FileStoreCore,
+  first: number,
+  last: number,
+  options: RemoveOptions,
+): void {
   last = Math.min(last, core.totals.lastSeq);
   for (const block of core.blocks.slice()) {
     if (block.lastSeq < first || block.msgs === 0) continue;
@@ -427,7 +431,7 @@ function removeRange(core: FileStoreCore, first: number, last: number): void {
     else {
       const to = Math.min(last, block.lastSeq);
       for (let seq = Math.max(first, block.firstSeq); seq <= to; seq++) {
-        removeFromBlock(core, block, seq, EXPLICIT);
+        removeFromBlock(core, block, seq, options);
       }
     }
   }

@@ -79,11 +79,6 @@ function applyIndex(core: FileStoreCore, state: FullState): boolean {
     block.schedules = line.schedules;
     block.msgs = Math.max(0, line.lastSeq - line.firstSeq + 1 - block.deleted.size);
     const isLast = line === state.blocks[state.blocks.length - 1];
-    if (!names.has(`${line.index}.blk`)) {
-      core.warn(`Stream state detected prior state, could not locate msg block ${line.index}`);
-      if (block.msgs > 0) loseBlock(core, block);
-      return false;
-    }
     if (block.msgs > 0 || isLast) core.addBlock(block);
     else core.dirty++;
   }
@@ -92,13 +87,15 @@ function applyIndex(core: FileStoreCore, state: FullState): boolean {
     core.warn("Stream state block does not exist or index mismatch");
     return false;
   }
-  for (const name of names) {
-    const match = BLOCK_NAME.exec(name);
-    if (match !== null && Number(match[1]) > last.index) {
-      core.warn("Stream state outdated, found extra blocks, will rebuild");
-      return false;
-    }
+  if (!names.has(`${last.index}.blk`)) {
+    loseBlock(core, last);
+    return false;
   }
+  if (!endsLikeIndex(core, last, state, names)) return false;
+  // The index is of this very moment: a block that it names and that is not there is lost.
+  const missing = core.blocks.filter((block) => !names.has(`${block.index}.blk`));
+  for (const block of missing) loseBlock(core, block);
+  if (missing.length > 0) return false;
   let msgs = 0;
   let bytes = 0;
   for (const block of core.blocks) {
@@ -107,17 +104,6 @@ function applyIndex(core: FileStoreCore, state: FullState): boolean {
   }
   if (msgs !== state.msgs || bytes !== state.bytes || last.lastSeq > state.lastSeq) {
     core.warn("Stream state encountered internal inconsistency on recover");
-    return false;
-  }
-  const checksum = last.lastChecksum();
-  // No record at all: an empty file, not one that ends with zeros.
-  const isFresh = state.lastChecksum.every((byte) => byte === 0);
-  if (isFresh && (disk.stat(last.path)?.sizeBytes ?? 0) > 0) {
-    core.warn("Stream state outdated, last block has additional entries, will rebuild");
-    return false;
-  }
-  if (checksum.some((byte, i) => byte !== state.lastChecksum[i])) {
-    core.warn("Stream state outdated, last block has additional entries, will rebuild");
     return false;
   }
   const totals = core.totals;
@@ -130,7 +116,34 @@ function applyIndex(core: FileStoreCore, state: FullState): boolean {
   return true;
 }
 
+/** True when nothing was written since the index was: its last record is the last one there is. */
+function endsLikeIndex(
+  core: FileStoreCore,
+  last: MsgBlock,
+  state: FullState,
+  names: ReadonlySet<string>,
+): boolean {
+  const checksum = last.lastChecksum();
+  // No record at all: an empty file, not one that ends with zeros.
+  const isFresh = state.lastChecksum.every((byte) => byte === 0) &&
+    (core.env.disk.stat(last.path)?.sizeBytes ?? 0) > 0;
+  if (isFresh || checksum.some((byte, i) => byte !== state.lastChecksum[i])) {
+    core.warn("Stream state outdated, last block has additional entries, will rebuild");
+    return false;
+  }
+  for (const name of names) {
+    const match = BLOCK_NAME.exec(name);
+    if (match !== null && Number(match[1]) > last.index) {
+      core.warn("Stream state outdated, found extra blocks, will rebuild");
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Counts a block that the index knows and the disk does not have. */
 function loseBlock(core: FileStoreCore, block: MsgBlock): void {
+  core.warn(`Stream state detected prior state, could not locate msg block ${block.index}`);
   const { lost } = rebuildBlock(block);
   if (lost !== null) core.addLost(lost);
 }
