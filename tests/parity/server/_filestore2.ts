@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import type { SequenceSet } from "../../../src/base/containers/avl/mod.ts";
 import { DeleteRange } from "../../../src/store/delete_blocks.ts";
 import { flushBlock } from "../../../src/store/file/block/append.ts";
+import { compactBlock } from "../../../src/store/file/block/compact.ts";
 import type { MsgBlock } from "../../../src/store/file/block/msg_block.ts";
 import { rebuildBlock } from "../../../src/store/file/block/rebuild.ts";
 import { compressionHead } from "../../../src/store/file/format/compression.ts";
@@ -58,6 +59,12 @@ export function headersOf(lines: Record<string, string>): Uint8Array {
 /** Sets the figures of the stream again from its blocks. */
 export function rebuildState(fs: FileStore): void {
   fs.core.recount();
+}
+
+/** Rewrites a block without what is deleted; all its tombstones for earlier blocks stay. */
+export function compactKeepingTombstones(fs: FileStore, block: MsgBlock): void {
+  fs.core.flush();
+  compactBlock(block, () => true, { compress: block !== fs.core.lastBlock });
 }
 
 /** Drops the records of one block, after writing out what it has. */

@@ -45,6 +45,7 @@ export function compactBlock(
   const keep = new Uint8Array(cache.length + EMPTY_RECORD_BYTES);
   let size = 0;
   let last = 0;
+  let lastAt = 0;
   for (let at = 0; at < cache.length;) {
     const length = recordLength(view, at);
     const mark = recordMark(view, at);
@@ -55,12 +56,20 @@ export function compactBlock(
     if (stays) {
       keep.set(cache.bytes.subarray(at, at + length), size);
       size += length;
-      if (mark !== RecordMark.Tombstone) last = seq;
+      if (mark !== RecordMark.Tombstone) {
+        last = seq;
+        lastAt = at;
+      }
     }
     at += length;
   }
-  if (last > 0 && last < block.lastSeq) {
-    // The block ends with deleted sequences: an erased record says where.
+  const end = block.lastSeq;
+  if (last > 0 && last < end && block.host.isEndKnownLater(block)) {
+    for (let seq = end; seq > last; seq--) block.deleted.delete(seq);
+    block.lastSeq = last;
+    block.lastTime.set(view.getUint32(lastAt + 16, true), view.getUint32(lastAt + 12, true));
+  } else if (last > 0 && last < end) {
+    // The stream ends with deleted sequences: an erased record says where.
     const { hasher } = block.host.env;
     hasher.setKey(block.hashKey);
     const { high, low } = block.lastTime;
@@ -76,6 +85,11 @@ export function compactBlock(
     );
     keep.set(hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + length), size);
     size += length;
+  }
+  if (last === 0 && block.firstSeq <= end) {
+    block.lastSeq = block.firstSeq - 1;
+    block.lastTime.clear();
+    block.deleted.empty();
   }
   const before = block.rawBytes;
   replaceBlockFile(block, keep.subarray(0, size), options);

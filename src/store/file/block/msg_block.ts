@@ -118,6 +118,8 @@ export interface BlockHost {
   dirUnsynced: boolean;
   /** Told when damage was found in a block after recovery. */
   reportLost(block: MsgBlock, lost: LostStreamData): void;
+  /** Sets the totals of the stream again from all blocks. */
+  recount(): void;
   /** A buffer of the size of a block for one that is going to be filled, or null. */
   takeBuffer(): Uint8Array | null;
   /**
@@ -237,7 +239,7 @@ export class MsgBlock {
       const lost = rebuildBlock(this).lost;
       if (lost !== null || before !== this.msgs) {
         this.host.reportLost(this, lost ?? { msgs: [], bytes: 0 });
-      }
+      } else this.host.recount();
       if (this.cache === null) throw new StoreError("corrupt_state");
     }
     this.host.cacheLoaded(this);
@@ -284,7 +286,8 @@ export class MsgBlock {
       const at = slots[count - 1]!;
       this.lastTime.set(view.getUint32(at + 16, true), view.getUint32(at + 12, true));
     }
-    if (slotCount !== count) return false;
+    // Sequences that the file does not have must not be counted as messages.
+    if (slotCount !== count || count - this.deleted.size !== this.msgs) return false;
     cache.slots = slots;
     cache.slotCount = slotCount;
     cache.firstSeq = firstSeq;

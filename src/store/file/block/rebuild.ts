@@ -246,6 +246,11 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
       block.bytes += length;
     }
   }
+  for (
+    let first = deleted.state().first;
+    deleted.size > 0 && first < block.firstSeq;
+    first = deleted.state().first
+  ) deleted.delete(first);
   if (block.msgs === 0) {
     if (block.firstSeq > 0) block.lastSeq = block.firstSeq - 1;
     else if (maxTombstone > 0) {

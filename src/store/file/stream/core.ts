@@ -80,6 +80,8 @@ export class FileStoreCore implements BlockHost {
   tombstones: number[] = [];
   /** Head removals by limits are written down as tombstones up to here. */
   settledSeq = 0;
+  /** Removed by the limit per subject, and not written down yet; bounded. */
+  trimmed: { block: MsgBlock; seq: number; tsHigh: number; tsLow: number }[] = [];
   failure: Error | null = null;
   closed = false;
   closing = false;
@@ -475,6 +477,15 @@ export class FileStoreCore implements BlockHost {
   /** True when a tombstone in `block` may still hold back message `seq` of an earlier block. */
   isTombstoneNeeded(block: MsgBlock, seq: number): boolean {
     const position = this.firstEndingAt(seq);
-    return position >= 0 && this.blocks[position]!.index < block.index;
+    if (position < 0) return false;
+    const holder = this.blocks[position]!;
+    return holder.index < block.index && seq >= holder.fileFirstSeq;
+  }
+
+  isEndKnownLater(block: MsgBlock): boolean {
+    if (block === this.lastBlock || block.lastSeq >= this.totals.lastSeq) return false;
+    this.flush();
+    this.settleBeforeRemoval();
+    return true;
   }
 }
