@@ -52,9 +52,10 @@ import {
   enforceBytesLimit,
   enforceMsgLimit,
   enforceSubjectLimit,
+  EXPLICIT,
   firstSeqOf,
   removeMsg,
-  settleHead,
+  settleLimits,
   trimSubject,
 } from "./stream/removal.ts";
 import { startSnapshot } from "./stream/snapshot.ts";
@@ -137,11 +138,12 @@ export class FileStore implements StreamStore {
     if (config.allowMsgTtl) recoverTtls(core);
     if (config.allowMsgSchedules) recoverSchedules(core);
     applyTombstones(core);
+    // In the order of a store: what the limit per subject removed must not count for the others.
+    enforceSubjectLimit(core);
     enforceMsgLimit(core);
     enforceBytesLimit(core);
     if (config.maxAgeNs > 0n && config.subjectDeleteMarkerTtlNs === 0n) expireMsgs(core);
     else if (config.maxAgeNs > 0n || core.ttls !== null) resetAgeCheck(core, 0);
-    enforceSubjectLimit(core);
     if (config.firstSeq > 0 && core.totals.firstSeq < config.firstSeq) {
       purgeAll(core, config.firstSeq);
     }
@@ -375,11 +377,11 @@ export class FileStore implements StreamStore {
   }
 
   removeMsg(seq: number): boolean {
-    return removeMsg(this.core, seq, { secure: false, viaLimits: false });
+    return removeMsg(this.core, seq, EXPLICIT);
   }
 
   eraseMsg(seq: number): boolean {
-    return removeMsg(this.core, seq, { secure: true, viaLimits: false });
+    return removeMsg(this.core, seq, { ...EXPLICIT, secure: true });
   }
 
   purge(): number {
@@ -518,7 +520,7 @@ export class FileStore implements StreamStore {
     }
     const old = core.config;
     // A higher limit would let what the lower one removed fit again.
-    core.writing(() => settleHead(core));
+    core.writing(() => settleLimits(core));
     core.config = config;
     try {
       writeStreamMeta(core);

@@ -48,6 +48,7 @@ const LIMITS = [
   { maxMsgs: 0, maxMsgsPerSubject: 0 },
   { maxMsgs: 40, maxMsgsPerSubject: 0 },
   { maxMsgs: 0, maxMsgsPerSubject: 3 },
+  { maxMsgs: 10, maxMsgsPerSubject: 3 },
 ];
 
 for (const variant of VARIANTS) {
@@ -79,13 +80,14 @@ for (const variant of VARIANTS) {
         assertSameQueries(store, model, random, what);
         if (store instanceof FileStore && random.chance(0.04)) {
           if (random.chance(0.3)) compactHalfEmpty(store.core);
-          const how = random.below(3);
-          if (how === 0) await store.stop();
+          // Stopped or killed, each with and without index.db.
+          const how = random.below(4);
+          if (how < 2) await store.stop();
           else {
             store.flushAllPending();
             store.abandon();
-            if (how === 1) env.disk.removeTree(`${dir.path}/S/msgs/index.db`);
           }
+          if (how % 2 === 1) env.disk.removeTree(`${dir.path}/S/msgs/index.db`);
           store = open();
           assertSameContent(store, model, `${what}, opened again (${how})`);
         }

@@ -11,7 +11,7 @@ import { compareHalves, msOfHalves, Timestamp } from "../../timestamp.ts";
 import { MsgFilter } from "../block/search.ts";
 import type { FileStoreCore } from "./core.ts";
 import { loadLast, loadMsg, loadNext } from "./queries.ts";
-import { removeFromBlock, VIA_LIMITS } from "./removal.ts";
+import { EXPLICIT, removeFromBlock, settleTrimmed, VIA_LIMITS } from "./removal.ts";
 
 /** The age check never runs sooner than this. */
 const AGE_CHECK_MS_MIN = 250;
@@ -89,6 +89,8 @@ function expireByAge(core: FileStoreCore, markerTtlSec: number): number {
   const nowMs = core.env.clock.nowMs();
   limit.setMs(nowMs - maxAgeMs);
   let seq = 0;
+  // A message that is not to expire may be older than the one that pushed it out.
+  if (core.ttls !== null) core.writing(() => settleTrimmed(core));
   while (loadNext(core, all, seq, msg) === LoadCode.Found) {
     if (compareHalves(msg.tsHigh, msg.tsLow, limit.high, limit.low) > 0) {
       return Math.max(1, msOfHalves(msg.tsHigh, msg.tsLow) + maxAgeMs - nowMs);
@@ -122,7 +124,7 @@ function expireByTtl(core: FileStoreCore, markerTtlSec: number): void {
       const block = core.blockOf(seq);
       // Not through a limit: without its tombstone it would wait for its TTL again.
       if (block !== null) {
-        core.writing(() => removeFromBlock(core, block, seq, { secure: false, viaLimits: false }));
+        core.writing(() => removeFromBlock(core, block, seq, EXPLICIT));
       }
     }
   }

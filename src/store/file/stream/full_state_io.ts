@@ -15,6 +15,7 @@ import {
   type SubjectSink,
 } from "../format/full_state.ts";
 import type { FileStoreCore } from "./core.ts";
+import { settleTrimmed } from "./removal.ts";
 
 /** Above this many subjects or deletes `index.db` is written only when stopping. */
 const OPTIONAL_WRITE_MAX = 1_000_000;
@@ -109,6 +110,7 @@ export function writeFullState(core: FileStoreCore, force: boolean): void {
   const totals = core.totals;
   const numDeleted = totals.lastSeq - totals.firstSeq + 1 - totals.msgs;
   if (!force && Math.max(core.subjects.size(), numDeleted) > OPTIONAL_WRITE_MAX) return;
+  settleTrimmed(core);
   core.flush();
   const sync = core.options.syncAlways;
   writeFileAtomically(core.env.disk, `${core.msgDir}/${StreamFile.Index}`, encodeIndex(core), sync);

@@ -25,7 +25,7 @@ import {
   purgeBlock,
   removeFromBlock,
   type RemoveOptions,
-  settleHead,
+  settleLimits,
   writeTombstones,
 } from "./removal.ts";
 
@@ -124,7 +124,7 @@ function purgeMatching(
 ): number {
   const range = blockRange(core, filter);
   if (range === null) return 0;
-  settleHead(core);
+  settleLimits(core);
   const removed: { seq: number; tsHigh: number; tsLow: number }[] = [];
   const msg = new StoredMsg();
   let purged = 0;
@@ -223,7 +223,7 @@ export function compactStream(core: FileStoreCore, seq: number): number {
 
 function compactTo(core: FileStoreCore, target: MsgBlock, seq: number): void {
   const totals = core.totals;
-  settleHead(core);
+  settleLimits(core);
   while (core.blocks[0] !== target) {
     const block = core.blocks[0]!;
     forgetSubjects(core, block);
@@ -306,7 +306,7 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   const isLive = target !== null && target.fetch(seq, msg) === LoadCode.Found;
   if (isLive) time.set(msg.tsHigh, msg.tsLow);
   else time.copyFrom(target !== null ? target.lastTime : totals.lastTime);
-  settleHead(core);
+  settleLimits(core);
   core.flush();
   const cut = core.blocks.filter((block) =>
     target === null ? block.lastSeq > seq : block.index >= target.index
@@ -400,6 +400,7 @@ export function syncDeleted(core: FileStoreCore, blocks: readonly DeleteBlock[])
     known instanceof SequenceSet ? known.clone() : known
   );
   core.writing(() => {
+    settleLimits(core);
     for (const wanted of blocks) {
       const { first, last } = wanted.state();
       if (first > core.totals.lastSeq) break;

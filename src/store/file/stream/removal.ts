@@ -29,19 +29,26 @@ import type { FileStoreCore } from "./core.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
+/** How many messages that limits per subject removed may wait for their tombstones. */
+const TRIMMED_MAX = 8192;
+
 /** How a message is removed. */
 export interface RemoveOptions {
   /** Overwrite its content on disk. */
   readonly secure: boolean;
   /** A limit removes it: no tombstone. */
   readonly viaLimits: boolean;
+  /** The limit per subject removes it: its tombstone may wait, see {@linkcode settleLimits}. */
+  readonly isTrim: boolean;
 }
 
 /** A limit's removal. */
-export const VIA_LIMITS: RemoveOptions = { secure: false, viaLimits: true };
+export const VIA_LIMITS: RemoveOptions = { secure: false, viaLimits: true, isTrim: false };
 
 /** A removal that recovery could not repeat by itself. */
-export const EXPLICIT: RemoveOptions = { secure: false, viaLimits: false };
+export const EXPLICIT: RemoveOptions = { secure: false, viaLimits: false, isTrim: false };
+
+const TRIM: RemoveOptions = { secure: false, viaLimits: true, isTrim: true };
 
 /** Removes message `seq`; false when it was gone. Throws `not_found`, `eof` and `closed`. */
 export function removeMsg(core: FileStoreCore, seq: number, options: RemoveOptions): boolean {
@@ -74,8 +81,11 @@ export function removeFromBlock(
   const isFirst = seq === block.firstSeq;
   const isLastMsg = block.msgs === 1;
   if (!options.viaLimits) {
-    settleHead(core);
+    settleLimits(core);
     if (!isLastMsg) core.writeTombstone(seq, time);
+  }
+  if (options.isTrim && !isLastMsg) {
+    core.trimmed.push({ block, seq, tsHigh: time.high, tsLow: time.low });
   }
   if (options.secure && core.keys === null) eraseContent(core, block, msg, size);
   const totals = core.totals;
@@ -111,12 +121,26 @@ export function removeFromBlock(
 }
 
 /**
- * Writes tombstones for what the limits of messages and bytes have removed from the first block.
- * Recovery from the blocks alone enforces the limits again and removes as much, unless something
- * else was removed since: then the old head would fit again. So before anything else is removed
- * the head is written down. Only the first block can still have such records.
+ * Writes tombstones for what limits have removed. Recovery from the blocks alone enforces the
+ * limits again and removes as much, unless something else was removed since: then old messages
+ * would fit again. So before anything else is removed, what the limits took is written down, and
+ * also with `index.db`, because afterwards nobody remembers.
  */
-export function settleHead(core: FileStoreCore): void {
+export function settleLimits(core: FileStoreCore): void {
+  settleTrimmed(core);
+  settleHead(core);
+}
+
+/** Writes down what the limit per subject removed from blocks that are still there. */
+export function settleTrimmed(core: FileStoreCore): void {
+  if (core.trimmed.length === 0) return;
+  const waiting = core.trimmed.filter(({ block }) => !block.closed);
+  core.trimmed = [];
+  if (waiting.length > 0) writeTombstones(core, waiting.sort((a, b) => a.seq - b.seq));
+}
+
+/** Of the limits of messages and bytes only the first block can still have records. */
+function settleHead(core: FileStoreCore): void {
   const { maxMsgs, maxBytes } = core.config;
   const first = core.blocks[0];
   if ((maxMsgs <= 0 && maxBytes <= 0) || first === undefined) return;
@@ -264,8 +288,8 @@ export function trimSubject(core: FileStoreCore, subject: string, max: number): 
     if (info === null || info.total <= max) return;
     const seq = firstSeqOf(core, subject);
     const block = seq === 0 ? null : core.blockOf(seq);
-    // With a tombstone: were a newer message of the subject removed, this one would fit again.
-    if (block === null || !removeFromBlock(core, block, seq, EXPLICIT)) return;
+    if (block === null || !removeFromBlock(core, block, seq, TRIM)) return;
+    if (core.trimmed.length >= TRIMMED_MAX) settleTrimmed(core);
   }
 }
 
