@@ -24,10 +24,12 @@ import { moveAside, readIndex, StreamFile } from "./full_state_io.ts";
 import { removeFromBlock, VIA_LIMITS } from "./removal.ts";
 
 const BLOCK_NAME = /^(\d+)\.blk$/;
+const OLD_INDEX_NAME = /^\d+\.(idx|fss)$/;
 
 /** Brings the blocks, subjects and totals back. */
 export function recover(core: FileStoreCore): void {
   recoverPartialPurge(core);
+  removeOldIndexes(core);
   settleConversions(core);
   let prior: FullState | null = null;
   try {
@@ -320,6 +322,14 @@ function recoverPartialPurge(core: FileStoreCore): void {
   }
   disk.removeTree(old);
   disk.makeDirs(core.msgDir);
+}
+
+/** Removes the index files of nats-server before 2.10; `index.db` has taken their place. */
+function removeOldIndexes(core: FileStoreCore): void {
+  const { disk } = core.env;
+  for (const { name } of disk.list(core.msgDir)) {
+    if (OLD_INDEX_NAME.test(name)) disk.remove(`${core.msgDir}/${name}`);
+  }
 }
 
 /** Decides for each block whose re-encryption was interrupted which of its two copies is right. */
