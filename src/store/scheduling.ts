@@ -163,10 +163,21 @@ export class MsgScheduling {
     this.resetTimer();
   }
 
+  /** When the earliest schedule is due, in milliseconds since the epoch; Infinity for never. */
+  nextMs(): number {
+    return this.#wheel.count() === 0 ? Infinity : this.#wheel.lowestMs();
+  }
+
+  /** All schedules by ascending sequence. */
+  entries(): { seq: number; subject: string; sec: number; ns: number }[] {
+    const entries = [...this.#bySubject].map(([subject, entry]) => ({ subject, ...entry }));
+    return entries.sort((a, b) => a.seq - b.seq);
+  }
+
   /** Sets the timer for the earliest schedule. */
   resetTimer(): void {
     if (this.#running) return;
-    const nextMs = this.#wheel.count() === 0 ? Infinity : this.#wheel.lowestMs();
+    const nextMs = this.nextMs();
     if (nextMs === Infinity) {
       this.stop();
       return;

@@ -68,8 +68,7 @@ Deno.test("TestFileStoreDmapBlockRecoverAfterCompact", async () => {
   for (let i = 1; i <= 6; i++) put(fs, `foo.${i}`, "hello");
   assertEquals(blockCount(fs), 1);
   for (let i = 2; i < 6; i++) put(fs, `foo.${i}`, "hello");
-  // One more than in Go: limits per subject leave tombstones here.
-  assertEquals(blockCount(fs), 3);
+  assertEquals(blockCount(fs), 2);
   const block = fs.core.blocks[0]!;
   compactKeepingTombstones(fs, block);
   block.deleted.empty();

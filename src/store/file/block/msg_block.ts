@@ -163,6 +163,8 @@ export class MsgBlock {
   schedules = 0;
   /** Data was written since the last sync. */
   needSync = false;
+  /** The key file was written and not synced. */
+  needKeySync = false;
   /** The file or its key was created since the last sync of the directory. */
   needDirSync = false;
   /** A compaction did not make it smaller; cleared by the next removal. */

@@ -105,6 +105,7 @@ export class StoreKeys {
       seed,
       sealed.subarray(0, nonceBytesOf(this.cipher)),
     );
+    block.needKeySync = !sync;
     block.needDirSync = true;
   }
 

@@ -315,7 +315,8 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   const keepsTarget = target !== null && target.firstSeq <= seq && target.msgs > 0;
   totals.lastSeq = seq;
   totals.lastTime.copyFrom(time);
-  if (!keepsTarget || !isLive || kept.length > 0 || target.isCompressed) {
+  const needsNext = !keepsTarget || !isLive || kept.length > 0 || target.isCompressed;
+  if (needsNext) {
     // What must outlive the cut blocks is on disk before they go.
     core.newBlock();
     if (!isLive || !keepsTarget) core.writeTombstone(seq, time);
@@ -323,7 +324,7 @@ function truncateTo(core: FileStoreCore, seq: number): void {
     core.settleBeforeRemoval();
   }
   // In this order no tombstone goes before the message that it holds back.
-  if (keepsTarget) truncateBlock(core, target, seq, time);
+  if (keepsTarget) truncateBlock(core, target, seq, { time, compress: needsNext });
   for (const block of cut) {
     if (block === target && keepsTarget) continue;
     forgetSubjects(core, block);
@@ -339,8 +340,13 @@ function truncateTo(core: FileStoreCore, seq: number): void {
   }
 }
 
-/** Cuts a block after message `seq`. */
-function truncateBlock(core: FileStoreCore, block: MsgBlock, seq: number, time: Timestamp): void {
+/** Cuts a block after message `seq`, stored at `time`. */
+function truncateBlock(
+  core: FileStoreCore,
+  block: MsgBlock,
+  seq: number,
+  { time, compress }: { time: Timestamp; compress: boolean },
+): void {
   const msg = new StoredMsg();
   // Loaded before the state changes: records and state have to agree when they are read.
   const cache = block.load();
@@ -362,7 +368,7 @@ function truncateBlock(core: FileStoreCore, block: MsgBlock, seq: number, time: 
     if (recordSeq(cache.view, at) > block.lastSeq) break;
     end = at + recordLength(cache.view, at);
   }
-  replaceBlockFile(block, cache.bytes.subarray(0, end), { compress: false });
+  replaceBlockFile(block, cache.bytes.subarray(0, end), { compress });
   block.cache = null;
   block.subjects = null;
 }

@@ -83,20 +83,27 @@ async function syncBlock(core: FileStoreCore, block: MsgBlock): Promise<void> {
   block.needSync = false;
   const open = block.file;
   try {
-    if (open !== null) {
-      await open.syncData();
-      return;
+    if (block.needKeySync) {
+      // Without its key the block is worth nothing.
+      block.needKeySync = false;
+      await syncPath(core, block.keyPath);
     }
-    const file = core.env.disk.open(block.path, "write");
-    try {
-      await file.syncData();
-    } finally {
-      file.close();
-    }
+    if (open !== null) await open.syncData();
+    else await syncPath(core, block.path);
   } catch (error) {
     // Removed or replaced (and synced) while the flush was on its way.
     if (block.closed || block.file !== open || isNotFound(error)) return;
     throw error;
+  }
+}
+
+/** Makes a file durable that is not open. */
+async function syncPath(core: FileStoreCore, path: string): Promise<void> {
+  const file = core.env.disk.open(path, "write");
+  try {
+    await file.syncData();
+  } finally {
+    file.close();
   }
 }
 
