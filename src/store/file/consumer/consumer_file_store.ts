@@ -203,7 +203,14 @@ export class ConsumerFileStore implements ConsumerStore {
   }
 
   updateAcks(consumerSeq: number, streamSeq: number): void {
-    if (applyAck(this.#state, this.#config, consumerSeq, streamSeq)) this.#changed();
+    const redelivered = this.#state.redelivered?.size ?? 0;
+    let changed = false;
+    try {
+      changed = applyAck(this.#state, this.#config, consumerSeq, streamSeq);
+    } finally {
+      // What is not pending any more may still have been known as redelivered.
+      if (changed || redelivered !== (this.#state.redelivered?.size ?? 0)) this.#changed();
+    }
   }
 
   removeRedeliveredBelow(streamSeq: number): void {

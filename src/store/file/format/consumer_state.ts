@@ -13,10 +13,13 @@
  * | | varint | number of redelivered |
  * | | varints | each: stream seq − floor, count |
  *
+ * Differences below zero are written modulo 2⁶⁴.
+ *
  * @module
  */
 import {
   putUvarint,
+  putUvarint64,
   putVarint64,
   VARINT_BYTES_MAX,
   VarintReader,
@@ -49,19 +52,29 @@ export function encodeConsumerState(state: ConsumerState, nowMs: number): Uint8A
     const baseSec = Math.round(nowMs / 1000);
     at = putVarint64(bytes, at, BigInt(baseSec));
     for (const [seq, pending] of state.pending) {
-      at = putUvarint(bytes, at, seq - floor.stream);
-      at = putUvarint(bytes, at, Math.max(0, pending.sequence - floor.consumer));
+      at = putDifference(bytes, at, seq - floor.stream);
+      at = putDifference(bytes, at, pending.sequence - floor.consumer);
       at = putVarint64(bytes, at, BigInt(baseSec - secondsOf(pending.tsHigh, pending.tsLow)));
     }
   }
   at = putUvarint(bytes, at, redeliveredCount);
   if (state.redelivered !== null) {
     for (const [seq, count] of state.redelivered) {
-      at = putUvarint(bytes, at, Math.max(0, seq - floor.stream));
+      at = putDifference(bytes, at, seq - floor.stream);
       at = putUvarint(bytes, at, count);
     }
   }
   return bytes.slice(0, at);
+}
+
+function putDifference(bytes: Uint8Array, at: number, difference: number): number {
+  return difference >= 0
+    ? putUvarint(bytes, at, difference)
+    : putUvarint64(bytes, at, BigInt(difference));
+}
+
+function readDifference(reader: VarintReader): number {
+  return Number(BigInt.asIntN(64, reader.uvarint64()));
 }
 
 /** Reads a state of version 1 or 2. Throws `corrupt_state`. */
@@ -86,9 +99,11 @@ export function decodeConsumerState(bytes: Uint8Array): ConsumerState {
   if (redeliveredCount > 0) {
     state.redelivered = new Map();
     for (let i = 0; i < redeliveredCount && !reader.failed; i++) {
-      const seq = reader.uvarint();
+      const difference = readDifference(reader);
       const count = reader.uvarint();
-      if (seq > 0 && count > 0) state.redelivered.set(seq + state.ackFloor.stream, count);
+      if (difference !== 0 && count > 0) {
+        state.redelivered.set(difference + state.ackFloor.stream, count);
+      }
     }
   }
   return state;
@@ -103,8 +118,8 @@ function readPending(
   const pending = new Map<number, PendingAck>();
   const baseSec = reader.varint64();
   for (let i = 0; i < count; i++) {
-    const seq = reader.uvarint() + state.ackFloor.stream;
-    const consumerSeq = version === 2 ? reader.uvarint() + state.ackFloor.consumer : 0;
+    const seq = readDifference(reader) + state.ackFloor.stream;
+    const consumerSeq = version === 2 ? readDifference(reader) + state.ackFloor.consumer : 0;
     const delta = reader.varint64();
     if (reader.failed || seq === 0) throw new StoreError("corrupt_state");
     const ns = (version === 1 ? baseSec + delta : baseSec - delta) * 1_000_000_000n;
