@@ -47,7 +47,7 @@ const RTT_INTERVAL_MS = 3_600_000;
 const SYSTEM_QUEUE = "_sys_";
 
 /** Longest pause per read for the sake of a crowded receiver. */
-const STALL_MS = 10;
+export const STALL_MS = 10;
 
 /** Serves one client. */
 export class ClientConnection implements ClientOperations {
@@ -154,7 +154,7 @@ export class ClientConnection implements ClientOperations {
     const crowded = core.crowded!;
     core.crowded = null;
     const { loop } = core.env;
-    this.connection.stalls++;
+    crowded.stalls++;
     core.stats.stalls++;
     await new Promise<void>((resolve) => {
       const timer = loop.setTimer(resolve, STALL_MS);

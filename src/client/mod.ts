@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { ClientConnection, type ClientContext } from "./client_connection.ts";
+export { ClientConnection, type ClientContext, STALL_MS } from "./client_connection.ts";

@@ -7,26 +7,19 @@
  */
 import { goQuote } from "../base/text/go_format.ts";
 
+export { encodeTime as timeText } from "../base/json/mod.ts";
+
 /** A query that cannot be answered; status 400 with the message as plain text. */
 export class BadRequestError extends Error {
   override readonly name = "BadRequestError";
 }
 
-const NS_PER_SECOND = 1_000_000_000n;
 const NS_PER_MS = 1_000_000n;
 
 /** Wall-clock milliseconds, with or without a fraction, as nanoseconds since the epoch. */
 export function nsOfMs(ms: number): bigint {
   const wholeMs = Math.floor(ms);
   return BigInt(wholeMs) * NS_PER_MS + BigInt(Math.floor((ms - wholeMs) * 1e6));
-}
-
-/** A time in UTC as Go's RFC3339Nano prints it, without closing zeros of the fraction. */
-export function timeText(timeNs: bigint): string {
-  const seconds = timeNs / NS_PER_SECOND;
-  const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-  const fraction = (timeNs % NS_PER_SECOND).toString().padStart(9, "0").replace(/0+$/, "");
-  return fraction === "" ? `${whole}Z` : `${whole}.${fraction}Z`;
 }
 
 /** A span as uptimes are shown: `1y2d3h4m5s`, from the first unit that is not zero. */

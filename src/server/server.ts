@@ -32,6 +32,7 @@ import type {
   Transport,
 } from "../platform/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
+import { SystemServices } from "../events/mod.ts";
 import { type Monitor, startMonitoring } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
@@ -212,6 +213,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       });
     }
     this.#running = true;
+    new SystemServices(this).start();
     this.#tls?.start();
     if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
     try {

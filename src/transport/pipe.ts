@@ -15,8 +15,9 @@ import { TransportError } from "../platform/mod.ts";
 /** Bytes one direction holds before its writer has to wait. */
 export const PIPE_CAPACITY_BYTES = 64 * 1024;
 
-/** What a direction starts with; most embedded connections never need more. */
-const INITIAL_RING_BYTES = 1024;
+/** The smallest ring; most embedded connections never need more, and one that is idle has none. */
+const RING_BYTES_MIN = 1024;
+const NO_RING = new Uint8Array(0);
 
 /**
  * Hand-overs in a row before one goes through the event loop. Two ends that answer each other at
@@ -88,7 +89,7 @@ interface Waiter<Result> {
 class Direction {
   readonly #loop: Loop;
   readonly #capacityBytes: number;
-  #ring: Uint8Array;
+  #ring: Uint8Array = NO_RING;
   /** Index of the oldest byte. */
   #head = 0;
   #sizeBytes = 0;
@@ -101,7 +102,6 @@ class Direction {
   constructor(loop: Loop, capacityBytes: number) {
     this.#loop = loop;
     this.#capacityBytes = capacityBytes;
-    this.#ring = new Uint8Array(Math.min(INITIAL_RING_BYTES, capacityBytes));
   }
 
   read(target: Uint8Array): Promise<number | null> {
@@ -147,7 +147,7 @@ class Direction {
     if (this.#readerClosed) return;
     this.#readerClosed = true;
     this.#sizeBytes = 0;
-    this.#ring = new Uint8Array(0);
+    this.#ring = NO_RING;
     this.#reader?.reject(new TransportError(CLOSED_REASON));
     this.#writer?.reject(new TransportError(CLOSED_REASON));
     this.#reader = null;
@@ -192,12 +192,16 @@ class Direction {
     target.set(ring.subarray(this.#head, this.#head + first));
     if (first < count) target.set(ring.subarray(0, count - first), first);
     this.#sizeBytes -= count;
-    this.#head = this.#sizeBytes === 0 ? 0 : (this.#head + count) % ring.length;
+    this.#head = (this.#head + count) % ring.length;
+    if (this.#sizeBytes === 0) {
+      this.#head = 0;
+      if (ring.length > RING_BYTES_MIN) this.#ring = NO_RING;
+    }
     return count;
   }
 
   #grow(neededBytes: number): void {
-    let lengthBytes = this.#ring.length * 2;
+    let lengthBytes = Math.max(this.#ring.length * 2, RING_BYTES_MIN);
     while (lengthBytes < neededBytes) lengthBytes *= 2;
     const ring = new Uint8Array(Math.min(lengthBytes, this.#capacityBytes));
     const heldBytes = this.#sizeBytes;

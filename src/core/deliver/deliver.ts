@@ -219,7 +219,7 @@ function deliverOne(
   if (to.trace) traceDelivery(core, to, subscription, m);
   if (!out.dirty) core.markDirty(to);
   if (out.length > CROWDED_BYTES) {
-    core.crowded = to;
+    if (!noFastProducerStall) core.crowded = to;
     if (out.pendingBytes > maxPending) to.onMaxPending();
   } else if (maxPending < CROWDED_BYTES && out.pendingBytes > maxPending) to.onMaxPending();
   return true;
