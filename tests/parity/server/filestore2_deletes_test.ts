@@ -4,6 +4,7 @@ import { SequenceSet } from "../../../src/base/containers/avl/mod.ts";
 import { DeleteRange, isKnownDeleteBlock } from "../../../src/store/delete_blocks.ts";
 import type { MsgBlock } from "../../../src/store/file/block/msg_block.ts";
 import type { FileStore } from "../../../src/store/file/file_store.ts";
+import { recordSize } from "../../../src/store/file/format/record.ts";
 import { deleteBlocksOf, removeRange } from "../../../src/store/file/stream/purge.ts";
 import { EXPLICIT, VIA_LIMITS } from "../../../src/store/file/stream/removal.ts";
 import { put } from "../../sim/store_permutations.ts";
@@ -256,5 +257,42 @@ Deno.test("TestFileStoreSyncDeletedDmapAliasRace", async () => {
     fs.syncDeleted(deleted);
     assertEquals(fs.state(), before);
   }
+  await fs.stop();
+});
+
+Deno.test("TestFileStoreDeleteMapView", async () => {
+  using stores = plainStores();
+  const fs = stores.open({ subjects: ["foo"] }, { blockBytes: 10 * recordSize(3, 0, 5) });
+  for (let i = 0; i < 100; i++) put(fs, "foo", "hello");
+  const expected = new Set<number>();
+  for (let seq = 1; seq <= 100; seq++) {
+    if (seq % 10 === 1 || seq % 10 === 0) continue;
+    fs.removeMsg(seq);
+    expected.add(seq);
+  }
+  // Go clones the deletes of all open blocks into a view; here the blocks themselves are asked.
+  const check = (blocks: readonly MsgBlock[]) => {
+    const open = blocks.filter((block) => !block.closed);
+    const exists = (seq: number) => open.some((block) => block.deleted.exists(seq));
+    assertEquals(open.reduce((sum, block) => sum + block.deleted.size, 0), expected.size);
+    for (let seq = 0; seq <= 101; seq++) assertEquals(exists(seq), expected.has(seq));
+    for (let seq = 101; seq >= 0; seq--) assertEquals(exists(seq), expected.has(seq));
+    for (let i = 0; i < 400; i++) {
+      const seq = Math.floor(Math.random() * 102);
+      assertEquals(exists(seq), expected.has(seq));
+    }
+  };
+  check(fs.core.blocks);
+  const { firstSeq, lastSeq } = fs.core.blocks[3]!;
+  const count = blockCount(fs);
+  for (let seq = firstSeq; seq <= lastSeq; seq++) {
+    if (!expected.delete(seq)) fs.removeMsg(seq);
+  }
+  assertEquals(blockCount(fs), count - 1);
+  check(fs.core.blocks);
+  const stale = fs.core.blocks.slice();
+  fs.compact(41);
+  for (const seq of expected) if (seq < 41) expected.delete(seq);
+  check(stale);
   await fs.stop();
 });

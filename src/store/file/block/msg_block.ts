@@ -235,17 +235,32 @@ export class MsgBlock {
     this.touched = true;
     const cache = this.cache;
     if (cache !== null) return cache;
-    const bytes = this.readRecords();
-    if (!isIntact(this.host.env.hasher, this.hashKey, bytes) || !this.indexRecords(bytes)) {
+    const bytes = this.#readOrDamaged();
+    if (
+      bytes === null || !isIntact(this.host.env.hasher, this.hashKey, bytes) ||
+      !this.indexRecords(bytes)
+    ) {
       const before = this.msgs;
       const lost = rebuildBlock(this).lost;
       if (lost !== null || before !== this.msgs) {
         this.host.reportLost(this, lost ?? { msgs: [], bytes: 0 });
       } else this.host.recount();
-      if (this.cache === null) throw new StoreError("corrupt_state");
+      if (this.cache === null && this.msgs > 0) throw new StoreError("corrupt_state");
+      // Nothing of it could be saved.
+      this.cache ??= new BlockCache(new Uint8Array(0), 0);
     }
     this.host.cacheLoaded(this);
     return this.cache!;
+  }
+
+  /** The plain records, null when what compressed them is damaged. */
+  #readOrDamaged(): Uint8Array | null {
+    try {
+      return this.readRecords();
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "bad_msg") return null;
+      throw error;
+    }
   }
 
   /** Builds the cache over `bytes` (taken over). False when the records contradict the state. */

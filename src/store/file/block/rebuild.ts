@@ -46,7 +46,7 @@ export function rebuildBlock(block: MsgBlock): RebuildResult {
     if (error instanceof StoreError && error.code === "no_block_data") {
       return { lost: loseAll(block), tombstones: [] };
     }
-    if (error instanceof StoreError || (error as Error).name === "CorruptS2Error") {
+    if (error instanceof StoreError && error.code === "bad_msg") {
       // The compressed form cannot be read at all: the whole file is the damage.
       keepLostBytes(block, block.host.env.disk.readFile(block.path), 0);
       const lost = loseAll(block) ?? { msgs: [], bytes: block.rawBytes };

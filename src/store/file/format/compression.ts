@@ -50,7 +50,7 @@ export function compressBlock(bytes: Uint8Array): Uint8Array {
   return out.subarray(0, at + body.length + CHECKSUM_BYTES);
 }
 
-/** The records of a block file; `bytes` itself when it is not compressed. */
+/** The records of a block file; `bytes` itself when it is not compressed. Throws `bad_msg`. */
 export function decompressBlock(bytes: Uint8Array): Uint8Array {
   const { kind, headBytes } = compressionHead(bytes);
   if (headBytes === 0) return bytes;
@@ -62,7 +62,12 @@ export function decompressBlock(bytes: Uint8Array): Uint8Array {
   if (body.length < CHECKSUM_BYTES) {
     throw new StoreError("bad_msg", "compressed buffer is too short");
   }
-  const out = decompressS2(body, 0, body.length - CHECKSUM_BYTES, CHECKSUM_BYTES);
+  let out: Uint8Array;
+  try {
+    out = decompressS2(body, 0, body.length - CHECKSUM_BYTES, CHECKSUM_BYTES);
+  } catch (error) {
+    throw new StoreError("bad_msg", "compressed block is damaged", { cause: error });
+  }
   out.set(body.subarray(body.length - CHECKSUM_BYTES), out.length - CHECKSUM_BYTES);
   return out;
 }
