@@ -5,11 +5,7 @@
  * @module
  */
 import type { Options } from "./options.ts";
-import {
-  DEFAULT_CIPHER_SUITES,
-  DEFAULT_CURVE_PREFERENCES,
-  type TlsOptions,
-} from "./tls_options.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 function tlsBlocks(options: Options): TlsOptions[] {
   const { cluster, gateway, leafNode, websocket, mqtt } = options;
@@ -26,11 +22,6 @@ function tlsBlocks(options: Options): TlsOptions[] {
   ].filter((tls) => tls !== null);
 }
 
-/** Whether `names` say something else than the default. */
-function differs(names: readonly string[], standard: readonly string[]): boolean {
-  return names.length !== standard.length || names.some((name, i) => name !== standard[i]);
-}
-
 /** One line for each feature: what operators read, and whether options ask for it. */
 const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] = [
   ["jetstream: JetStream is not built yet", (options) => options.jetStream],
@@ -45,16 +36,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   [
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
-  ],
-  // The runtime negotiates its own choice and ignores ours: accepting these would be a false promise.
-  [
-    "tls.cipher_suites: choosing cipher suites is not built yet",
-    ({ tlsConfig }) => tlsConfig !== null && differs(tlsConfig.ciphers, DEFAULT_CIPHER_SUITES),
-  ],
-  [
-    "tls.curve_preferences: choosing curves is not built yet",
-    ({ tlsConfig }) =>
-      tlsConfig !== null && differs(tlsConfig.curvePreferences, DEFAULT_CURVE_PREFERENCES),
   ],
   ["prof_port: the profiling port is not built yet", ({ profPort }) => profPort !== 0],
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],

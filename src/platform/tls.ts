@@ -20,18 +20,18 @@ export interface TlsServerSettings {
   readonly authoritiesPem: string | null;
   /** Clients must send a certificate of one of the authorities. */
   readonly verifyClient: boolean;
-  /** Cipher suites in the names of the TLS standard, best first. */
-  readonly ciphers: readonly string[];
-  /** Key exchanges in Go's names (`X25519`, `CurveP256`), best first. */
-  readonly curves: readonly string[];
+  /** Cipher suites of TLS 1.2 that may be used, in the standard's names; null is all. */
+  readonly ciphers: readonly string[] | null;
+  /** Key exchanges that may be used, in Go's names (`X25519`, `CurveP256`); null is all. */
+  readonly curves: readonly string[] | null;
   readonly minVersion: "1.2" | "1.3";
 }
 
 /** Settings that were read once and serve all connections of a listener. */
 export interface TlsServerContext {
   /**
-   * Shakes hands over `transport` and owns it from then on. Rejects with {@linkcode TransportError} when the handshake fails, with
-   * {@linkcode TlsTexts.timeout} after `timeoutMs`; `transport` is closed then.
+   * Shakes hands over `transport` and owns it from then on. Rejects with
+   * {@linkcode TransportError} when the handshake fails, with {@linkcode TlsTexts.timeout} after `timeoutMs`; `transport` is closed then.
    */
   accept(transport: Transport, timeoutMs: number): Promise<Transport>;
 }

@@ -47,6 +47,8 @@ export interface ClientTlsEnvironment {
 export class ClientTls {
   readonly #context: TlsServerContext;
   readonly #rate: RateCounter | null;
+  /** Some cipher suites or key exchanges are left out. */
+  readonly #chooses: boolean;
   #report: TimerHandle | null = null;
 
   /** Throws FileError or what the platform says of certificates that cannot be used. */
@@ -55,7 +57,9 @@ export class ClientTls {
     tls: TlsOptions,
     readonly env: ClientTlsEnvironment,
   ) {
-    this.#context = env.tls.serverContext(tlsServerSettings(tls, env.files));
+    const settings = tlsServerSettings(tls, env.files);
+    this.#context = env.tls.serverContext(settings);
+    this.#chooses = settings.ciphers !== null || settings.curves !== null;
     this.#rate = options.tlsRateLimit > 0
       ? new RateCounter(options.tlsRateLimit, env.clock.monotonicMs)
       : null;
@@ -63,6 +67,12 @@ export class ClientTls {
 
   /** Starts reporting refused handshakes. */
   start(): void {
+    if (this.#chooses) {
+      this.env.log.warn(
+        "TLS goes by the order of the client: clients that prefer what cipher_suites or " +
+          "curve_preferences leave out are refused",
+      );
+    }
     const rate = this.#rate;
     if (rate === null) return;
     this.#report = this.env.loop.setRepeating(() => {

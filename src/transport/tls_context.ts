@@ -5,7 +5,11 @@
  *
  * @module
  */
-import type { TlsOptions } from "../config/mod.ts";
+import {
+  DEFAULT_CIPHER_SUITES,
+  DEFAULT_CURVE_PREFERENCES,
+  type TlsOptions,
+} from "../config/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import type { TlsServerSettings } from "../platform/mod.ts";
 
@@ -23,8 +27,13 @@ export function tlsServerSettings(tls: TlsOptions, files: ConfigSource): TlsServ
     })),
     authoritiesPem: tls.caFile === "" ? null : read(tls.caFile),
     verifyClient: tls.verify,
-    ciphers: tls.ciphers,
-    curves: tls.curvePreferences,
+    ciphers: chosen(tls.ciphers, DEFAULT_CIPHER_SUITES),
+    curves: chosen(tls.curvePreferences, DEFAULT_CURVE_PREFERENCES),
     minVersion: tls.minVersion,
   };
+}
+
+/** The names that the configuration chose, or null when it leaves none out. */
+function chosen(names: readonly string[], all: readonly string[]): readonly string[] | null {
+  return all.every((name) => names.includes(name)) ? null : names;
 }

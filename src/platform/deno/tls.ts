@@ -22,6 +22,7 @@ import {
   TlsVerificationError,
 } from "../tls.ts";
 import { readServerName } from "./client_hello.ts";
+import { NegotiationGuard } from "./server_hello.ts";
 
 const RAW_READ_BYTES = 16 * 1024;
 /** Decrypted bytes that wait for a reader before the socket is paused. */
@@ -37,26 +38,12 @@ const EXPIRED = "x509: certificate has expired or is not yet valid";
 /** Extended key usages that let a certificate speak for a client: clientAuth, any. */
 const CLIENT_USAGES = ["1.3.6.1.5.5.7.3.2", "2.5.29.37.0"];
 
-/** Deno 2.9 takes `ecdhCurve` and `ciphers`, and offers all of its own all the same. */
-const CURVES: Readonly<Record<string, string>> = {
-  X25519MLKEM768: "X25519MLKEM768",
-  X25519: "X25519",
-  CurveP256: "prime256v1",
-  CurveP384: "secp384r1",
-  CurveP521: "secp521r1",
-};
+/** `handshake_failure`, fatal, as a record of its own. */
+const HANDSHAKE_FAILURE_ALERT = new Uint8Array([21, 3, 3, 0, 2, 2, 40]);
 
 /** TLS of this machine. */
 export function systemTls(): TlsUpgrader {
   return { serverContext: (settings) => new NodeTlsContext(settings) };
-}
-
-/** `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` as `ECDHE-RSA-AES128-GCM-SHA256`. */
-function openSslName(name: string): string {
-  if (!name.includes("_WITH_")) return name;
-  return name.replace(/^TLS_/, "").replace("_WITH_", "_").replace(/^RSA_/, "")
-    .replace("AES_128", "AES128").replace("AES_256", "AES256").replace(/_CBC_SHA/, "_SHA")
-    .replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305").replaceAll("_", "-");
 }
 
 /** What is asked of clients. */
@@ -65,6 +52,9 @@ interface ClientPolicy {
   readonly verify: boolean;
   /** Fingerprints of the configured authorities. */
   readonly authorities: ReadonlySet<string>;
+  /** Null allows all. */
+  readonly ciphers: readonly string[] | null;
+  readonly curves: readonly string[] | null;
 }
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -85,15 +75,14 @@ class NodeTlsContext implements TlsServerContext {
     this.#policy = {
       verify: settings.verifyClient,
       authorities: fingerprints(settings.authoritiesPem ?? ""),
+      ciphers: settings.ciphers,
+      curves: settings.curves,
     };
-    const curves = settings.curves.map((name) => CURVES[name]).filter((name) => name !== undefined);
     this.#contexts = settings.certificates.map(({ chainPem, keyPem }) =>
       createSecureContext({
         cert: chainPem,
         key: keyPem,
         ...(settings.authoritiesPem === null ? {} : { ca: settings.authoritiesPem }),
-        ciphers: settings.ciphers.map(openSslName).join(":"),
-        ...(curves.length === 0 ? {} : { ecdhCurve: curves.join(":") }),
         minVersion: settings.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2",
       })
     );
@@ -173,7 +162,11 @@ class Handshake {
     hello: Uint8Array,
     policy: ClientPolicy,
   ): Promise<Transport> {
-    const stream = new TransportStream(this.#transport, hello);
+    const { ciphers, curves } = policy;
+    const guard = ciphers === null && curves === null
+      ? null
+      : new NegotiationGuard(ciphers, curves);
+    const stream = new TransportStream(this.#transport, hello, guard);
     const socket = new TLSSocket(stream as unknown as Socket, {
       isServer: true,
       secureContext: context,
@@ -186,11 +179,14 @@ class Handshake {
       await new Promise<void>((resolve, reject) => {
         socket.once("secure", resolve);
         socket.once("error", reject);
+        stream.once("error", reject);
         socket.once("close", () => {
           this.#ended = stream.ended;
           reject(new TransportError(TlsTexts.ended));
         });
       });
+      // What could not be looked at is not let through.
+      if (guard?.done === false) throw new TransportError("tls: unknown key exchange");
       transport.tls = stateOf(socket, readServerName(hello), policy);
     } catch (error) {
       transport.close();
@@ -297,11 +293,13 @@ class TransportStream extends Duplex {
   readonly #transport: Transport;
   readonly #buffer = new Uint8Array(RAW_READ_BYTES);
   #first: Uint8Array | null;
+  readonly #guard: NegotiationGuard | null;
 
-  constructor(transport: Transport, first: Uint8Array) {
+  constructor(transport: Transport, first: Uint8Array, guard: NegotiationGuard | null) {
     super({ allowHalfOpen: true, emitClose: true });
     this.#transport = transport;
     this.#first = first;
+    this.#guard = guard;
   }
 
   override _read(): void {
@@ -323,6 +321,11 @@ class TransportStream extends Duplex {
   }
 
   async #writeAll(chunk: Uint8Array): Promise<void> {
+    const refusal = this.#guard?.inspect(chunk) ?? null;
+    if (refusal !== null) {
+      await this.#transport.write(HANDSHAKE_FAILURE_ALERT);
+      throw new TransportError(refusal);
+    }
     let at = 0;
     while (at < chunk.length) at += await this.#transport.write(chunk.subarray(at));
   }

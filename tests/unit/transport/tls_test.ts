@@ -14,10 +14,6 @@ import {
   type Transport,
   TransportError,
 } from "../../../src/platform/mod.ts";
-import {
-  DEFAULT_CIPHER_SUITES,
-  DEFAULT_CURVE_PREFERENCES,
-} from "../../../src/config/tls_options.ts";
 import { ExtendedKeyUsage, type IssuedCertificate, withCertificates } from "../../harness/certs.ts";
 
 const TIMEOUT_MS = 5000;
@@ -30,8 +26,8 @@ function settings(
     certificates: certificates.map(({ certPem, keyPem }) => ({ chainPem: certPem, keyPem })),
     authoritiesPem: null,
     verifyClient: false,
-    ciphers: DEFAULT_CIPHER_SUITES,
-    curves: DEFAULT_CURVE_PREFERENCES,
+    ciphers: null,
+    curves: null,
     minVersion: "1.2",
     ...over,
   };
@@ -103,6 +99,18 @@ Deno.test("TLS 1.2 clients get a suite in Go's names", async () => {
       assertEquals(/^TLS_ECDHE_ECDSA_WITH_/.test(transport.tls!.cipherSuite), true);
       return Promise.resolve();
     });
+  });
+});
+
+Deno.test("suites of TLS 1.2 that were left out are refused", async () => {
+  await withCertificates(async ({ ca, server }) => {
+    const client = { ca: ca.certPem, servername: "localhost", maxVersion: "TLSv1.2" as const };
+    const ciphers = ["TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"];
+    await assertRejects(
+      () => exchange(settings([server], { ciphers }), client, () => Promise.resolve()),
+      TransportError,
+      "which cipher_suites leaves out",
+    );
   });
 });
 
