@@ -8,7 +8,7 @@
 import type { SimpleSublist } from "../../base/containers/gsl/mod.ts";
 import { HashWheel } from "../../base/containers/thw/mod.ts";
 import { openSealed } from "../../base/crypto/mod.ts";
-import type { ConsumerStoreConfig, StreamStoreConfig } from "../config.ts";
+import { type ConsumerStoreConfig, type StreamStoreConfig, withPlainLimits } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { StoreError } from "../errors.ts";
 import { HeaderName } from "../headers.ts";
@@ -29,7 +29,8 @@ import type {
   StreamStore,
 } from "../stream_store.ts";
 import { highOfNs, lowOfNs, secondsOf, subsecondNsOf, Timestamp } from "../timestamp.ts";
-import { appendMessage, appendSkip } from "./block/append.ts";
+import { appendMessage, appendSkip, takeBack } from "./block/append.ts";
+import type { MsgBlock } from "./block/msg_block.ts";
 import { MsgFilter } from "./block/search.ts";
 import { ConsumerFileStore } from "./consumer/consumer_file_store.ts";
 import { EMPTY_RECORD_BYTES, RECORD_BYTES_MAX, recordSize } from "./format/record.ts";
@@ -189,9 +190,11 @@ export class FileStore implements StreamStore {
       seq = totals.lastSeq + 1;
     }
     if (size > RECORD_BYTES_MAX) throw new StoreError("msg_too_large");
+    let block: MsgBlock | null = null;
     try {
-      const block = core.blockForWrite(size);
+      block = core.blockForWrite(size);
       appendMessage(block, seq, tsHigh, tsLow, subject, headers, payload);
+      core.wrote(block);
       core.dirty++;
       if (subject.length > 0) {
         if (info === null) {
@@ -214,11 +217,13 @@ export class FileStore implements StreamStore {
       totals.lastSeq = seq;
       totals.lastTime.set(tsHigh, tsLow);
       if (ttlSec > 0) this.#enterTtl(block, seq, tsHigh, tsLow, ttlSec);
-      core.wrote(block);
       if (maxPer > 0 && info !== null && info.total > maxPer) trimSubject(core, subject, maxPer);
       if (config.maxMsgs > 0 && totals.msgs > config.maxMsgs) enforceMsgLimit(core);
       if (config.maxBytes > 0 && totals.bytes > config.maxBytes) enforceBytesLimit(core);
     } catch (error) {
+      if (block !== null && block.lastSeq === seq && totals.lastSeq < seq) {
+        takeBack(block, size, totals.lastTime);
+      }
       core.freeze(error);
       throw error;
     }
@@ -521,7 +526,7 @@ export class FileStore implements StreamStore {
     const old = core.config;
     // A higher limit would let what the lower one removed fit again.
     core.writing(() => settleLimits(core));
-    core.config = config;
+    core.config = withPlainLimits(config);
     try {
       writeStreamMeta(core);
     } catch (error) {

@@ -7,6 +7,7 @@
  */
 import { HASH_INPUT_AT } from "../../../base/crypto/mod.ts";
 import { buildRecord, EMPTY_RECORD_BYTES, RecordMark } from "../format/record.ts";
+import type { Timestamp } from "../../timestamp.ts";
 import { BlockCache, BlockSubject, type MsgBlock, NO_RECORD } from "./msg_block.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -75,6 +76,28 @@ export function appendMessage(
     state.lastStale = false;
   }
   return size;
+}
+
+/**
+ * Undoes {@linkcode appendMessage} for the last message, of `size` bytes, because it could not be
+ * written; `lastTime` is the time of the one before.
+ */
+export function takeBack(block: MsgBlock, size: number, lastTime: Timestamp): void {
+  const cache = block.cache;
+  if (cache !== null) {
+    cache.length -= size;
+    cache.slotCount--;
+  }
+  block.rawBytes -= size;
+  block.bytes -= size;
+  block.msgs--;
+  block.lastSeq--;
+  block.lastTime.copyFrom(lastTime);
+  block.subjects = null;
+  if (block.msgs > 0) return;
+  block.firstSeq = block.lastSeq + 1;
+  block.firstTime.clear();
+  if (cache !== null) cache.slotCount = 0;
 }
 
 /** Appends a skip of `seq`; the caller accounts for it in `deleted` or `firstSeq`. */

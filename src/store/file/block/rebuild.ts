@@ -156,8 +156,21 @@ function repair(
     out.set(part, size);
     size += part.length;
   }
-  replaceBlockFile(block, out, { compress: false });
+  if (damage.length === 1 && damage[0]!.start === size && !block.isCompressed) cutFile(block, size);
+  else replaceBlockFile(block, out, { compress: false });
   return { bytes: out, lost };
+}
+
+/** Cuts an unfinished end off in place: that needs no room, and a full disk may have caused it. */
+function cutFile(block: MsgBlock, size: number): void {
+  const file = block.host.env.disk.open(block.path, "write");
+  try {
+    file.truncate(size);
+    file.syncDataNow();
+  } finally {
+    file.close();
+  }
+  block.rawBytes = size;
 }
 
 /** Sequence of the first good message record from `at` on, or 0. */
