@@ -9,3 +9,4 @@ export { type JetStreamErrorName, jetStreamErrors } from "./error_table.ts";
 export * from "./requests.ts";
 export * from "./stream_config.ts";
 export * from "./stream_info.ts";
+export * from "./versioning.ts";

@@ -86,6 +86,8 @@ export interface Disk {
   list(path: string): DiskEntry[];
   /** Null when the path does not exist. */
   stat(path: string): DiskStat | null;
+  /** Bytes that are free for use on the device of `path`, which must exist. */
+  freeBytes(path: string): number;
   /** Makes creations, renames and removals in a directory durable. */
   syncDir(path: string): Promise<void>;
   /** The same before it returns. */

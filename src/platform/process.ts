@@ -29,6 +29,10 @@ export interface Process {
   /** Name of the program, without its folder. */
   readonly programName: string;
   readonly cpuCount: number;
+  /** Directory for files that may go at any time. */
+  readonly temporaryDirectory: string;
+  /** Memory of the machine in bytes. */
+  memoryBytes(): number;
   /** An environment variable, or null when unset. */
   env(name: string): string | null;
   usage(): ProcessUsage;

@@ -18,6 +18,7 @@ export * from "./errors.ts";
 export { FileStore } from "./file/file_store.ts";
 export { decodeConsumerState, encodeConsumerState } from "./file/format/consumer_state.ts";
 export { recordSize as fileMsgSize } from "./file/format/record.ts";
+export { type MetaFileOptions, readMetaFile } from "./file/meta_file.ts";
 export type { KeyGenerator } from "./file/stream/keys.ts";
 export type { FileStoreOptions } from "./file/stream/options.ts";
 export * from "./headers.ts";

@@ -274,6 +274,10 @@ export class SimulatedDisk implements Disk {
     return { isDirectory: inode === null, sizeBytes: inode?.size ?? 0 };
   }
 
+  freeBytes(_path: string): number {
+    return 1e12;
+  }
+
   async syncDir(path: string): Promise<void> {
     await Promise.resolve();
     this.syncDirNow(path);

@@ -9,7 +9,7 @@ import type { Connection } from "./connection.ts";
 /**
  * Receives messages inside the server. `message` (headers, body, without the closing CR LF) is
  * borrowed for the call; subject and reply are byte strings. `from` is the client that published
- * it, or null for messages of the server itself.
+ * it, or null for messages of the server itself. Returning false says that nobody took the message.
  */
 export type InternalHandler = (
   subscription: Subscription,
@@ -19,7 +19,7 @@ export type InternalHandler = (
   message: Uint8Array,
   headerBytes: number,
   from: Connection | null,
-) => void;
+) => void | boolean;
 
 /** Interest of one connection in a subject. */
 export class Subscription {

@@ -233,7 +233,7 @@ function deliverInternal(
 ): boolean {
   if (subscription.closed) return false;
   subscription.delivered++;
-  subscription.handler!(
+  return subscription.handler!(
     subscription,
     account,
     byteStringOf(m.args, m.subjectStart, m.subjectEnd),
@@ -241,8 +241,7 @@ function deliverInternal(
     m.payload.subarray(m.payloadStart, m.payloadEnd - 2),
     Math.max(0, m.headerBytes),
     from,
-  );
-  return true;
+  ) !== false;
 }
 
 /**
@@ -293,7 +292,10 @@ function writeMessage(to: Connection, subscription: Subscription, m: InboundMess
   }
   slab[p++] = CR;
   slab[p++] = LF;
-  out.length = copyBytes(m.payload, payloadStart, m.payloadEnd, slab, p);
+  p = copyBytes(m.payload, payloadStart, m.payloadEnd - 2, slab, p);
+  slab[p++] = CR;
+  slab[p++] = LF;
+  out.length = p;
   return payloadBytes - 2;
 }
 

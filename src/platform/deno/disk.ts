@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { statfsSync } from "node:fs";
 import {
   type Disk,
   type DiskEntry,
@@ -168,6 +169,14 @@ export function systemDisk(): Disk {
       } catch (error) {
         if (error instanceof Deno.errors.NotFound) return null;
         throw diskError(error, "stat", path);
+      }
+    },
+    freeBytes: (path) => {
+      try {
+        const { bavail, bsize } = statfsSync(path);
+        return bavail * bsize;
+      } catch (error) {
+        throw diskError(error, "statfs", path);
       }
     },
     syncDir: async (path) => {

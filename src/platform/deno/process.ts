@@ -23,6 +23,8 @@ export function systemProcess(): Process {
     hostname: os.hostname(),
     programName: programName(),
     cpuCount: navigator.hardwareConcurrency,
+    temporaryDirectory: os.tmpdir(),
+    memoryBytes: () => os.totalmem(),
     env: (name) => Deno.env.get(name) ?? null,
     usage: (): ProcessUsage => {
       const nowMs = performance.now();

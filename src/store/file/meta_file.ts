@@ -1,0 +1,58 @@
+/**
+ * Reading a `meta.inf` before its stream or consumer is opened: the configuration is needed first
+ * (reference: EnableJetStream and decryptMeta in jetstream.go).
+ *
+ * @module
+ */
+import { openSealed, type StoreCipherName } from "../../base/crypto/mod.ts";
+import { byteStringOf } from "../../base/text/byte_string.ts";
+import { StoreError } from "../errors.ts";
+import type { StoreEnvironment } from "../stream_store.ts";
+import { sha256 } from "./format/record.ts";
+import { StreamFile } from "./stream/full_state_io.ts";
+import { type KeyGenerator, StoreKeys } from "./stream/keys.ts";
+
+/** What belongs to a meta file. */
+export interface MetaFileOptions {
+  /** Directory of the stream or consumer. */
+  readonly directory: string;
+  /** Name that keys the checksum: `stream`, or `stream/consumer`. */
+  readonly hashName: string;
+  /** Name that the file's key is derived from: `stream`, or `stream.consumer`. */
+  readonly keyName: string;
+  readonly cipher: StoreCipherName;
+  readonly keyGen: KeyGenerator | null;
+  readonly oldKeyGen: KeyGenerator | null;
+}
+
+/**
+ * The content of a `meta.inf`, checked and decrypted. Throws StoreError: `corrupt_state` for a
+ * missing or damaged file, `no_main_key`, `key_invalid`.
+ */
+export function readMetaFile(env: StoreEnvironment, options: MetaFileOptions): Uint8Array {
+  const { disk, hasher } = env;
+  const { directory } = options;
+  const path = `${directory}/${StreamFile.Meta}`;
+  const sumPath = `${directory}/${StreamFile.MetaSum}`;
+  if (disk.stat(path) === null) throw new StoreError("corrupt_state", `missing metafile "${path}"`);
+  if (disk.stat(sumPath) === null) {
+    throw new StoreError("corrupt_state", `missing checksum file "${sumPath}"`);
+  }
+  const bytes = disk.readFile(path);
+  const sum = disk.readFile(sumPath);
+  hasher.setKey(sha256(options.hashName));
+  const wanted = hasher.hash(bytes).toHex();
+  const found = byteStringOf(sum, 0, sum.length);
+  if (wanted !== found) {
+    throw new StoreError(
+      "corrupt_state",
+      `metafile "${path}": checksums do not match "${found}" vs "${wanted}"`,
+    );
+  }
+  const keyPath = `${directory}/${StreamFile.MetaKey}`;
+  if (disk.stat(keyPath) === null) return bytes;
+  if (options.keyGen === null) throw new StoreError("no_main_key");
+  const keys = new StoreKeys(env, options.cipher, options.keyGen, options.oldKeyGen);
+  const { seed, cipher } = keys.openAny(options.keyName, disk.readFile(keyPath));
+  return openSealed(cipher, seed, bytes);
+}
