@@ -4,7 +4,7 @@
  * @module
  */
 import type { Options } from "../config/mod.ts";
-import type { Clock, Logger, Loop, Random, TimerHandle } from "../platform/mod.ts";
+import type { Clock, Logger, Loop, PasswordChecker, Random, TimerHandle } from "../platform/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { Connection } from "./connection/connection.ts";
@@ -16,6 +16,7 @@ export interface CoreEnvironment {
   readonly loop: Loop;
   readonly random: Random;
   readonly log: Logger;
+  readonly passwords: PasswordChecker;
   /** Decides about clients in place of configured users. */
   readonly authenticate?: ClientAuthentication | undefined;
 }

@@ -9,6 +9,7 @@ export * from "./http.ts";
 export * from "./log.ts";
 export * from "./loop.ts";
 export * from "./net.ts";
+export * from "./passwords.ts";
 export * from "./process.ts";
 export * from "./random.ts";
 export * from "./tls.ts";

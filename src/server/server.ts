@@ -26,6 +26,7 @@ import type {
   Logger,
   Loop,
   Net,
+  PasswordChecker,
   Process,
   Random,
   TlsUpgrader,
@@ -57,6 +58,7 @@ export interface ServerEnvironment {
   readonly net: Net;
   readonly http: HttpServer;
   readonly process: Process;
+  readonly passwords: PasswordChecker;
   readonly tls: TlsUpgrader;
   /** Certificates and keys. */
   readonly files: ConfigSource;
@@ -516,6 +518,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#tls?.stop();
     this.#listener?.close();
     this.#acceptErrors.stop();
+    this.env.passwords.close();
     for (const connection of [...this.clients.values()]) {
       connection.close(ClosedState.ServerShutdown);
     }

@@ -5,7 +5,7 @@
  * `id`, `tail`, `gzip`, `tar` and `ln` (BusyBox has them all) is enough.
  *
  * ```text
- * dist/natsts = script | tar.gz { deno, natsts.js, lib/ld-linux…, lib/libc.so.6, … }
+ * dist/natsts = script | tar.gz { deno, natsts.js, password_worker.ts, lib/ld-linux…, lib/libc.so.6, … }
  * ```
  *
  * @module
@@ -14,6 +14,7 @@ import { NATSTS_VERSION } from "../../src/server/version.ts";
 
 /** Libraries that the C library opens by name when it resolves host names. */
 const NAME_SERVICE = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"];
+const WORKER = "src/platform/deno/password_worker.ts";
 const V8_FLAGS = "--max-semi-space-size=32";
 
 async function run(command: string, args: readonly string[]): Promise<string> {
@@ -97,6 +98,14 @@ const work = await Deno.makeTempDir({ prefix: "natsts_bundle_" });
 try {
   await Deno.mkdir(`${work}/root/lib`, { recursive: true });
   await run(Deno.execPath(), ["bundle", "--minify", "-o", `${work}/root/natsts.js`, "main.ts"]);
+  // A thread's program is a file of its own, which is looked for beside the main one.
+  await run(Deno.execPath(), [
+    "bundle",
+    "--minify",
+    "-o",
+    `${work}/root/${baseName(WORKER)}`,
+    WORKER,
+  ]);
   const deno = await Deno.realPath(Deno.execPath());
   const { loader, paths } = await librariesOf(deno);
   await Deno.copyFile(deno, `${work}/root/deno`);

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The program of a thread, which no import names. */
+const WORKER = "src/platform/deno/password_worker.ts";
+
 const TARGETS = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
@@ -17,7 +20,7 @@ await Deno.mkdir("dist", { recursive: true });
 for (const target of TARGETS) {
   const output = `dist/natsts-${target}`;
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "-A", "--target", target, "--output", output, "main.ts"],
+    args: ["compile", "-A", "--include", WORKER, "--target", target, "--output", output, "main.ts"],
     env: { NO_COLOR: "1" },
     stdout: "null",
     stderr: "piped",

@@ -8,7 +8,6 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { fromPublic } from "@nats-io/nkeys";
-import { compare } from "bcryptjs";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -42,9 +41,13 @@ function sameText(a: string, b: string): boolean {
 }
 
 /** True or false at once for plain passwords, later for bcrypt. */
-function passwordMatches(stored: string, given: string): boolean | Promise<boolean> {
-  if (BCRYPT.test(stored)) return compare(given, stored);
-  return sameText(stored, given);
+function passwordMatches(
+  connection: Connection,
+  stored: string,
+  given: string,
+): boolean | Promise<boolean> {
+  if (!BCRYPT.test(stored)) return sameText(stored, given);
+  return connection.core.env.passwords.matches(given, stored, () => !connection.closed);
 }
 
 /** Who may connect to a server. */
@@ -174,7 +177,7 @@ export class Authenticator {
     if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
       return AuthOutcome.Refused;
     }
-    const matches = passwordMatches(user.password, connection.connect.pass);
+    const matches = passwordMatches(connection, user.password, connection.connect.pass);
     if (typeof matches === "boolean") {
       return matches ? this.#bindUser(connection, user) : AuthOutcome.Refused;
     }
@@ -199,7 +202,7 @@ export class Authenticator {
       );
     }
     connect.user = user.username;
-    const matches = passwordMatches(user.password, connect.pass);
+    const matches = passwordMatches(connection, user.password, connect.pass);
     const outcome = (ok: boolean): AuthOutcome | Promise<AuthOutcome> =>
       ok ? this.#bindUser(connection, user) : AuthOutcome.Refused;
     return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
@@ -212,9 +215,9 @@ export class Authenticator {
     const { connect } = connection;
     let matches: boolean | Promise<boolean> = false;
     if (options.authorization !== "") {
-      matches = passwordMatches(options.authorization, connect.auth_token);
+      matches = passwordMatches(connection, options.authorization, connect.auth_token);
     } else if (options.username !== "" && sameText(options.username, connect.user)) {
-      matches = passwordMatches(options.password, connect.pass);
+      matches = passwordMatches(connection, options.password, connect.pass);
     }
     const outcome = (ok: boolean): AuthOutcome =>
       ok ? this.#bind(connection, "", null) : AuthOutcome.Refused;

@@ -5,9 +5,11 @@
  */
 import type { Logger } from "../log.ts";
 import { systemClock } from "./clock.ts";
+import { systemDisk } from "./disk.ts";
 import { systemHttp } from "./http.ts";
 import { systemLoop } from "./loop.ts";
 import { systemNet } from "./net.ts";
+import { systemPasswords } from "./passwords.ts";
 import { systemProcess } from "./process.ts";
 import { systemRandom } from "./random.ts";
 import { systemConfigSource } from "./config_source.ts";
@@ -17,11 +19,13 @@ import { systemTls } from "./tls.ts";
 export function systemEnvironment(log: Logger) {
   return {
     clock: systemClock(),
+    disk: systemDisk(),
     loop: systemLoop(),
     random: systemRandom(),
     net: systemNet(),
     http: systemHttp(),
     process: systemProcess(),
+    passwords: systemPasswords(),
     tls: systemTls(),
     files: systemConfigSource(),
     runtime: `deno${Deno.version.deno}`,
