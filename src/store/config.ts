@@ -60,6 +60,11 @@ export function streamStoreConfig(
   };
 }
 
+/** The configuration with one way to say that subjects have no limit: −1. */
+export function withPlainLimits(config: StreamStoreConfig): StreamStoreConfig {
+  return config.maxMsgsPerSubject < -1 ? { ...config, maxMsgsPerSubject: -1 } : config;
+}
+
 /** Configuration of a consumer as far as its store is concerned. */
 export interface ConsumerStoreConfig {
   readonly ackPolicy: "none" | "all" | "explicit" | "flow_control";

@@ -58,10 +58,11 @@ export async function eachStore(
   t: Deno.TestContext,
   config: Partial<StreamStoreConfig>,
   body: (store: StreamStore, config: StreamStoreConfig) => void | Promise<void>,
+  env: StoreEnvironment = realEnvironment(),
 ): Promise<void> {
   await t.step("Memory", async () => {
     const full = streamStoreConfig({ name: "zzz", ...config, storage: "memory" });
-    const store = new MemoryStore(realEnvironment(), full);
+    const store = new MemoryStore(env, full);
     await body(store, full);
     await store.stop();
   });
@@ -69,13 +70,16 @@ export async function eachStore(
     const store = open(config);
     await body(store, store.core.config);
     await store.stop();
-  });
+  }, env);
 }
 
 /** A memory store. */
-export function memoryStore(config: Partial<StreamStoreConfig> = {}): MemoryStore {
+export function memoryStore(
+  config: Partial<StreamStoreConfig> = {},
+  env: StoreEnvironment = realEnvironment(),
+): MemoryStore {
   const full = streamStoreConfig({ name: "zzz", ...config, storage: "memory" });
-  return new MemoryStore(realEnvironment(), full);
+  return new MemoryStore(env, full);
 }
 
 /** Bytes of a text. */

@@ -88,23 +88,12 @@ export class MemoryMessages {
     let last = totals.lastSeq;
     out.skip = last;
     if (totals.msgs === 0 || seq > last) return LoadCode.Eof;
-    if (!matcher.isAll && !matcher.hasWildcard && matcher.list === null) {
-      const info = this.subjects.find(matcher.filter);
-      if (info === null) return LoadCode.Eof;
-      this.refresh(matcher.filter, info);
-      seq = Math.max(seq, info.first);
-      last = info.last;
-    } else if (!matcher.isAll && this.subjects.size() <= 256 && last - seq > 256) {
-      let low = last + 1;
-      let high = 0;
-      this.each(matcher, (subject, info) => {
-        this.refresh(subject, info);
-        if (seq > info.last) return;
-        low = Math.min(low, Math.max(seq, info.first));
-        high = Math.max(high, info.last);
-      });
-      seq = low;
-      last = high;
+    const isLiteral = !matcher.isAll && !matcher.hasWildcard && matcher.list === null;
+    if (isLiteral || (!matcher.isAll && this.subjects.size() <= 256 && last - seq > 256)) {
+      const range = this.matchRange(matcher, seq);
+      if (range === null) return LoadCode.Eof;
+      seq = range.first;
+      last = range.last;
     }
     for (let i = this.position(seq); i < this.blocks.length; i++) {
       const block = this.blocks[i]!;
@@ -118,6 +107,19 @@ export class MemoryMessages {
     }
     out.skip = totals.lastSeq;
     return LoadCode.Eof;
+  }
+
+  /** First and last sequence at or after `start` that can match; null when there is none. */
+  matchRange(matcher: Matcher, start: number): { first: number; last: number } | null {
+    let first = Infinity;
+    let last = 0;
+    this.each(matcher, (subject, info) => {
+      this.refresh(subject, info);
+      if (start > info.last) return;
+      first = Math.min(first, Math.max(start, info.first));
+      last = Math.max(last, info.last);
+    });
+    return last === 0 ? null : { first, last };
   }
 
   /** Last match at or before `start`. */

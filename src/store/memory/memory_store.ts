@@ -6,7 +6,7 @@
 import type { SimpleSublist } from "../../base/containers/gsl/mod.ts";
 import { HashWheel } from "../../base/containers/thw/mod.ts";
 import type { TimerHandle } from "../../platform/loop.ts";
-import type { ConsumerStoreConfig, StreamStoreConfig } from "../config.ts";
+import { type ConsumerStoreConfig, type StreamStoreConfig, withPlainLimits } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { DeleteMarkers } from "../delete_markers.ts";
 import { StoreError } from "../errors.ts";
@@ -53,10 +53,11 @@ export class MemoryStore implements StreamStore {
   readonly type = "memory";
   readonly #env: StoreEnvironment;
   readonly #rules: ScheduleRules | null;
-  #config: StreamStoreConfig;
-  readonly #messages = new MemoryMessages();
+  config: StreamStoreConfig;
+  /** Shared with tests. */
+  readonly messages: MemoryMessages = new MemoryMessages();
   readonly #now = new Timestamp();
-  #ttls: HashWheel | null = null;
+  ttls: HashWheel | null = null;
   #scheduling: MsgScheduling | null = null;
   readonly #markers = new DeleteMarkers();
   #ageTimer: TimerHandle | null = null;
@@ -77,9 +78,9 @@ export class MemoryStore implements StreamStore {
       throw new StoreError("bad_config", "memStore requires memory storage type in config");
     }
     this.#env = env;
-    this.#config = config;
+    this.config = config;
     this.#rules = rules;
-    if (config.allowMsgTtl) this.#ttls = new HashWheel();
+    if (config.allowMsgTtl) this.ttls = new HashWheel();
     if (config.allowMsgSchedules) this.#scheduling = this.#newScheduling();
     if (config.firstSeq > 0) this.#purgeTo(config.firstSeq);
   }
@@ -96,7 +97,7 @@ export class MemoryStore implements StreamStore {
   storeMsg(subject: string, headers: Uint8Array, payload: Uint8Array, ttlSec: number): number {
     const now = this.#now;
     now.setMs(this.#env.clock.nowMs());
-    now.movePast(this.#messages.totals.lastTime);
+    now.movePast(this.messages.totals.lastTime);
     return this.storeRawMsg(subject, headers, payload, 0, now.high, now.low, ttlSec, true);
   }
 
@@ -111,11 +112,11 @@ export class MemoryStore implements StreamStore {
     discardNewCheck: boolean,
   ): number {
     if (this.#closed) throw new StoreError("closed");
-    const totals = this.#messages.totals;
-    const config = this.#config;
+    const totals = this.messages.totals;
+    const config = this.config;
     const size = memoryMsgSize(subject.length, headers.length, payload.length);
     const maxPer = config.maxMsgsPerSubject;
-    let info = subject.length > 0 ? this.#messages.subjects.find(subject) : null;
+    let info = subject.length > 0 ? this.messages.subjects.find(subject) : null;
     if (discardNewCheck && config.discard === "new") {
       this.#checkDiscardNew(subject, info, headers, size);
     }
@@ -127,7 +128,7 @@ export class MemoryStore implements StreamStore {
       totals.firstSeq = seq;
       totals.firstTime.set(tsHigh, tsLow);
     }
-    this.#messages.blockFor(seq).append(subject, headers, payload, tsHigh, tsLow);
+    this.messages.blockFor(seq).append(subject, headers, payload, tsHigh, tsLow);
     totals.msgs++;
     totals.bytes += size;
     totals.lastSeq = seq;
@@ -136,7 +137,7 @@ export class MemoryStore implements StreamStore {
       if (info === null) {
         info = new MemorySubject();
         info.first = seq;
-        this.#messages.subjects.insert(subject, info);
+        this.messages.subjects.insert(subject, info);
       }
       info.msgs++;
       info.last = seq;
@@ -144,8 +145,8 @@ export class MemoryStore implements StreamStore {
       if (maxPer > 0 && info.msgs > maxPer) this.#trim(subject, info, maxPer);
     }
     if (config.discard === "old") this.#enforceLimits();
-    if (ttlSec > 0 && this.#ttls !== null) {
-      this.#ttls.add(seq, secondsOf(tsHigh, tsLow) + ttlSec, subsecondNsOf(tsHigh, tsLow));
+    if (ttlSec > 0 && this.ttls !== null) {
+      this.ttls.add(seq, secondsOf(tsHigh, tsLow) + ttlSec, subsecondNsOf(tsHigh, tsLow));
       this.#resetAgeCheck(0);
     } else if (this.#ageTimer === null && config.maxAgeNs > 0n) this.#resetAgeCheck(0);
     if (this.#scheduling !== null) this.#noteSchedule(seq, subject);
@@ -159,21 +160,21 @@ export class MemoryStore implements StreamStore {
     headers: Uint8Array,
     size: number,
   ): void {
-    const config = this.#config;
+    const config = this.config;
     const replaces = config.maxMsgsPerSubject > 0 && info !== null &&
       info.msgs >= config.maxMsgsPerSubject;
     if (replaces && config.discardNewPerSubject) {
       const rollup = headerValue(headers, 0, headers.length, HeaderName.Rollup);
       if (rollup === null || rollup === "") throw new StoreError("max_msgs_per_subject");
     }
-    if (config.maxMsgs > 0 && this.#messages.totals.msgs >= config.maxMsgs && !replaces) {
+    if (config.maxMsgs > 0 && this.messages.totals.msgs >= config.maxMsgs && !replaces) {
       throw new StoreError("max_msgs");
     }
-    if (config.maxBytes > 0 && this.#messages.totals.bytes + size > config.maxBytes) {
+    if (config.maxBytes > 0 && this.messages.totals.bytes + size > config.maxBytes) {
       if (!replaces) throw new StoreError("max_bytes");
-      this.#messages.refresh(subject, info);
-      const freed = this.#messages.fetch(info.first, this.#messages.scratch)
-        ? sizeOf(this.#messages.scratch)
+      this.messages.refresh(subject, info);
+      const freed = this.messages.fetch(info.first, this.messages.scratch)
+        ? sizeOf(this.messages.scratch)
         : 0;
       if (freed < size) throw new StoreError("max_bytes");
     }
@@ -181,12 +182,12 @@ export class MemoryStore implements StreamStore {
 
   skipMsg(seq: number): number {
     this.#skip(seq, 1, false);
-    return this.#messages.totals.lastSeq;
+    return this.messages.totals.lastSeq;
   }
 
   skipMsgNoInterest(seq: number): number {
     this.#skip(seq, 1, true);
-    return this.#messages.totals.lastSeq;
+    return this.messages.totals.lastSeq;
   }
 
   skipMsgs(seq: number, count: number): void {
@@ -195,7 +196,7 @@ export class MemoryStore implements StreamStore {
 
   #skip(seq: number, count: number, setsTime: boolean): void {
     this.#checkOpen();
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     if (seq > 0 && seq !== totals.lastSeq + 1) throw new StoreError("sequence_mismatch");
     const first = totals.lastSeq + 1;
     totals.lastSeq += count;
@@ -203,7 +204,7 @@ export class MemoryStore implements StreamStore {
     if (totals.msgs === 0) {
       totals.firstSeq = totals.lastSeq + 1;
       totals.firstTime.clear();
-    } else for (let s = first; s <= totals.lastSeq; s++) this.#messages.deleted.insert(s);
+    } else for (let s = first; s <= totals.lastSeq; s++) this.messages.deleted.insert(s);
   }
 
   flushAllPending(): void {}
@@ -212,42 +213,42 @@ export class MemoryStore implements StreamStore {
 
   loadMsg(seq: number, out: StoredMsg): LoadCode {
     this.#checkOpen();
-    if (seq === 0) seq = this.#messages.totals.firstSeq;
-    if (this.#messages.fetch(seq, out)) return LoadCode.Found;
-    return seq <= this.#messages.totals.lastSeq ? LoadCode.NotFound : LoadCode.Eof;
+    if (seq === 0) seq = this.messages.totals.firstSeq;
+    if (this.messages.fetch(seq, out)) return LoadCode.Found;
+    return seq <= this.messages.totals.lastSeq ? LoadCode.NotFound : LoadCode.Eof;
   }
 
   loadNextMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.#messages.next(new Matcher(filter), start, out);
+    return this.messages.next(new Matcher(filter), start, out);
   }
 
   loadNextMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.#messages.next(matcherOf(filters), start, out);
+    return this.messages.next(matcherOf(filters), start, out);
   }
 
   loadPrevMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.#messages.prev(new Matcher(filter), start, out);
+    return this.messages.prev(new Matcher(filter), start, out);
   }
 
   loadPrevMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.#messages.prev(matcherOf(filters), start, out);
+    return this.messages.prev(matcherOf(filters), start, out);
   }
 
   loadLastMsg(subject: string, out: StoredMsg): LoadCode {
     this.#checkOpen();
     const matcher = new Matcher(subject);
     if (matcher.isAll) {
-      return this.#messages.fetch(this.#messages.totals.lastSeq, out)
+      return this.messages.fetch(this.messages.totals.lastSeq, out)
         ? LoadCode.Found
         : LoadCode.NotFound;
     }
     let last = 0;
-    this.#messages.each(matcher, (name, info) => {
+    this.messages.each(matcher, (name, info) => {
       if (info.last <= last && !info.lastStale) return;
-      this.#messages.refresh(name, info);
+      this.messages.refresh(name, info);
       last = Math.max(last, info.last);
     });
-    return last > 0 && this.#messages.fetch(last, out) ? LoadCode.Found : LoadCode.NotFound;
+    return last > 0 && this.messages.fetch(last, out) ? LoadCode.Found : LoadCode.NotFound;
   }
 
   removeMsg(seq: number): boolean {
@@ -261,8 +262,8 @@ export class MemoryStore implements StreamStore {
   }
 
   #remove(seq: number, secure: boolean, report: boolean): boolean {
-    const position = this.#messages.position(seq);
-    const block = this.#messages.blocks[position];
+    const position = this.messages.position(seq);
+    const block = this.messages.blocks[position];
     const msg = new StoredMsg();
     if (block === undefined || !block.fetch(seq, msg)) return false;
     const subject = msg.subject();
@@ -270,32 +271,32 @@ export class MemoryStore implements StreamStore {
     const ttlSec = ttlOf(msg.bytes, msg.headersAt, msg.headersEnd);
     const sec = ttlSec > 0 ? secondsOf(msg.tsHigh, msg.tsLow) + ttlSec : 0;
     block.remove(seq, secure);
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     totals.msgs--;
     totals.bytes -= size;
-    this.#messages.deleted.insert(seq);
-    if (block.live === 0 && position < this.#messages.blocks.length - 1) {
-      this.#messages.blocks.splice(position, 1);
+    this.messages.deleted.insert(seq);
+    if (block.live === 0 && position < this.messages.blocks.length - 1) {
+      this.messages.blocks.splice(position, 1);
     }
-    if (seq === totals.firstSeq) this.#messages.moveFirst();
+    if (seq === totals.firstSeq) this.messages.moveFirst();
     this.#markers.remove(seq, subject);
-    this.#messages.forgetSubject(subject, seq);
-    if (ttlSec > 0) this.#ttls?.discard(seq, sec);
+    this.messages.forgetSubject(subject, seq);
+    if (ttlSec > 0) this.ttls?.discard(seq, sec);
     if (report) this.#onUpdate?.(-1, -size, seq, subject);
     return true;
   }
 
   #trim(subject: string, info: MemorySubject, max: number): void {
     while (info.msgs > max) {
-      this.#messages.refresh(subject, info);
+      this.messages.refresh(subject, info);
       if (!this.#remove(info.first, false, true)) return;
     }
   }
 
   #enforceLimits(): void {
-    const { maxMsgs, maxBytes, discard } = this.#config;
+    const { maxMsgs, maxBytes, discard } = this.config;
     if (discard !== "old") return;
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     while (
       (maxMsgs > 0 && totals.msgs > maxMsgs) || (maxBytes > 0 && totals.bytes > maxBytes)
     ) if (!this.#remove(totals.firstSeq, false, true)) return;
@@ -307,7 +308,7 @@ export class MemoryStore implements StreamStore {
   }
 
   #purgeTo(firstSeq: number): number {
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     const { msgs, bytes } = totals;
     if (firstSeq === 0) firstSeq = totals.lastSeq + 1;
     else if (firstSeq < totals.lastSeq) {
@@ -321,13 +322,13 @@ export class MemoryStore implements StreamStore {
   }
 
   #clear(): void {
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     totals.firstTime.clear();
     totals.msgs = 0;
     totals.bytes = 0;
-    this.#messages.blocks = [];
-    this.#messages.subjects.empty();
-    this.#messages.deleted.empty();
+    this.messages.blocks = [];
+    this.messages.subjects.empty();
+    this.messages.deleted.empty();
     this.#markers.empty();
   }
 
@@ -343,13 +344,13 @@ export class MemoryStore implements StreamStore {
     if (state.msgs === 0 || (keep > 0 && keep >= state.msgs)) return 0;
     const max = keep > 0 ? state.msgs - keep : Infinity;
     const last = seq > 0 ? seq - 1 : state.last;
-    const bytesBefore = this.#messages.totals.bytes;
+    const bytesBefore = this.messages.totals.bytes;
     const msg = new StoredMsg();
     let purged = 0;
     let lowSeq = 0;
     let lowSubject = "";
     for (let s = state.first; s <= last && purged < max; s++) {
-      if (!this.#messages.fetch(s, msg) || !matcher.matches(msg)) continue;
+      if (!this.messages.fetch(s, msg) || !matcher.matches(msg)) continue;
       if (purged === 0) {
         lowSeq = s;
         lowSubject = msg.subject();
@@ -357,7 +358,7 @@ export class MemoryStore implements StreamStore {
       this.#remove(s, false, false);
       purged++;
     }
-    const bytes = bytesBefore - this.#messages.totals.bytes;
+    const bytes = bytesBefore - this.messages.totals.bytes;
     if (purged === 1) this.#onUpdate?.(-1, -bytes, lowSeq, lowSubject);
     else if (purged > 0) this.#onUpdate?.(-purged, -bytes, 0, "");
     return purged;
@@ -366,7 +367,7 @@ export class MemoryStore implements StreamStore {
   compact(seq: number): number {
     this.#checkOpen();
     if (seq === 0) return this.purge();
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     if (totals.firstSeq > seq) return 0;
     const { msgs, bytes } = totals;
     if (seq > totals.lastSeq) {
@@ -375,7 +376,7 @@ export class MemoryStore implements StreamStore {
       this.#clear();
     } else {
       for (let s = totals.firstSeq; s < seq; s++) this.#remove(s, false, false);
-      if (totals.msgs > 0 && totals.firstSeq < seq) this.#messages.moveFirst();
+      if (totals.msgs > 0 && totals.firstSeq < seq) this.messages.moveFirst();
     }
     const purged = msgs - totals.msgs;
     this.#onUpdate?.(-purged, totals.bytes - bytes, 0, "");
@@ -384,7 +385,7 @@ export class MemoryStore implements StreamStore {
 
   truncate(seq: number): void {
     this.#checkOpen();
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     const { msgs, bytes } = totals;
     if (seq === 0) {
       totals.firstSeq = 0;
@@ -393,18 +394,18 @@ export class MemoryStore implements StreamStore {
       this.#clear();
     } else {
       const msg = new StoredMsg();
-      if (this.#messages.fetch(seq, msg)) totals.lastTime.set(msg.tsHigh, msg.tsLow);
+      if (this.messages.fetch(seq, msg)) totals.lastTime.set(msg.tsHigh, msg.tsLow);
       for (let s = totals.lastSeq; s > seq; s--) {
         this.#remove(s, false, false);
-        this.#messages.deleted.delete(s);
+        this.messages.deleted.delete(s);
       }
       while (
-        this.#messages.blocks.length > 0 &&
-        this.#messages.blocks[this.#messages.blocks.length - 1]!.firstSeq > seq
+        this.messages.blocks.length > 0 &&
+        this.messages.blocks[this.messages.blocks.length - 1]!.firstSeq > seq
       ) {
-        this.#messages.blocks.pop();
+        this.messages.blocks.pop();
       }
-      this.#messages.blocks[this.#messages.blocks.length - 1]?.truncate(seq + 1);
+      this.messages.blocks[this.messages.blocks.length - 1]?.truncate(seq + 1);
       totals.lastSeq = seq;
       if (totals.msgs === 0) totals.firstSeq = seq + 1;
     }
@@ -412,17 +413,17 @@ export class MemoryStore implements StreamStore {
   }
 
   seqFromTimeNs(timeNs: bigint): number {
-    return this.#messages.seqFromTime(highOfNs(timeNs), lowOfNs(timeNs));
+    return this.messages.seqFromTime(highOfNs(timeNs), lowOfNs(timeNs));
   }
 
   filteredState(seq: number, subject: string): SimpleState {
-    return this.#messages.filtered(seq, new Matcher(subject));
+    return this.messages.filtered(seq, new Matcher(subject));
   }
 
   subjectsState(filter: string): Map<string, SimpleState> {
     const states = new Map<string, SimpleState>();
-    this.#messages.each(new Matcher(filter), (subject, info) => {
-      this.#messages.refresh(subject, info);
+    this.messages.each(new Matcher(filter), (subject, info) => {
+      this.messages.refresh(subject, info);
       states.set(subject, { msgs: info.msgs, first: info.first, last: info.last });
     });
     return states;
@@ -430,7 +431,7 @@ export class MemoryStore implements StreamStore {
 
   subjectsTotals(filter: string): Map<string, number> {
     const totals = new Map<string, number>();
-    this.#messages.each(
+    this.messages.each(
       new Matcher(filter),
       (subject, info) => void totals.set(subject, info.msgs),
     );
@@ -438,21 +439,19 @@ export class MemoryStore implements StreamStore {
   }
 
   allLastSeqs(): number[] {
-    return this.#messages.lastSeqs([""], Infinity, 0);
+    return this.messages.lastSeqs([""], Infinity, 0);
   }
 
   multiLastSeqs(filters: readonly string[], maxSeq: number, maxAllowed: number): number[] {
-    return this.#messages.lastSeqs(filters, maxSeq === 0 ? Infinity : maxSeq, maxAllowed);
+    return this.messages.lastSeqs(filters, maxSeq === 0 ? Infinity : maxSeq, maxAllowed);
   }
 
   subjectForSeq(seq: number): string | null {
-    return this.#messages.fetch(seq, this.#messages.scratch)
-      ? this.#messages.scratch.subject()
-      : null;
+    return this.messages.fetch(seq, this.messages.scratch) ? this.messages.scratch.subject() : null;
   }
 
   numPending(seq: number, filter: string, lastPerSubject: boolean): PendingCount {
-    return this.#messages.pending(seq, new Matcher(filter), lastPerSubject);
+    return this.messages.pending(seq, new Matcher(filter), lastPerSubject);
   }
 
   numPendingMulti(
@@ -460,14 +459,14 @@ export class MemoryStore implements StreamStore {
     filters: SimpleSublist | null,
     lastPerSubject: boolean,
   ): PendingCount {
-    return this.#messages.pending(seq, matcherOf(filters), lastPerSubject);
+    return this.messages.pending(seq, matcherOf(filters), lastPerSubject);
   }
 
   state(): StreamState {
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     const deleted: number[] = [];
     if (totals.lastSeq - totals.firstSeq + 1 > totals.msgs) {
-      this.#messages.deleted.range((seq) => {
+      this.messages.deleted.range((seq) => {
         if (seq >= totals.firstSeq && seq <= totals.lastSeq) deleted.push(seq);
         return true;
       });
@@ -479,7 +478,7 @@ export class MemoryStore implements StreamStore {
       firstTimeNs: totals.firstTime.toNs(),
       lastSeq: totals.lastSeq,
       lastTimeNs: totals.lastTime.toNs(),
-      numSubjects: this.#messages.subjects.size(),
+      numSubjects: this.messages.subjects.size(),
       numDeleted: deleted.length,
       deleted,
       lost: null,
@@ -488,7 +487,7 @@ export class MemoryStore implements StreamStore {
   }
 
   fastState(out: FastState): void {
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     out.msgs = totals.msgs;
     out.bytes = totals.bytes;
     out.firstSeq = totals.firstSeq;
@@ -498,29 +497,29 @@ export class MemoryStore implements StreamStore {
     out.numDeleted = totals.lastSeq > totals.firstSeq
       ? Math.max(0, totals.lastSeq - totals.firstSeq + 1 - totals.msgs)
       : 0;
-    out.numSubjects = this.#messages.subjects.size();
+    out.numSubjects = this.messages.subjects.size();
     out.consumers = this.#consumers.length;
   }
 
   encodedStreamState(failed: number): Uint8Array {
-    const totals = this.#messages.totals;
+    const totals = this.messages.totals;
     const numDeleted = Math.max(0, totals.lastSeq - totals.firstSeq + 1 - totals.msgs);
     return encodeStreamState(
       { ...totals, failed },
       numDeleted,
-      numDeleted > 0 ? [this.#messages.deleted] : [],
+      numDeleted > 0 ? [this.messages.deleted] : [],
     );
   }
 
   syncDeleted(blocks: readonly DeleteBlock[]): void {
     this.#checkOpen();
     const single = blocks.length === 1 ? blocks[0]!.state() : null;
-    const own = this.#messages.deleted.state();
+    const own = this.messages.deleted.state();
     if (
       single !== null && single.first === own.first && single.last === own.last &&
       single.count === own.count
     ) return;
-    const lastSeq = this.#messages.totals.lastSeq;
+    const lastSeq = this.messages.totals.lastSeq;
     for (const block of blocks) {
       if (block.state().first > lastSeq) continue;
       block.range((seq) => {
@@ -547,10 +546,10 @@ export class MemoryStore implements StreamStore {
     if (config.storage !== "memory") {
       throw new StoreError("bad_config", "memStore requires memory storage type in config");
     }
-    const oldMax = this.#config.maxMsgsPerSubject;
-    this.#config = config;
-    if (!config.allowMsgTtl) this.#ttls = null;
-    else if (this.#ttls === null) this.#recoverTtls();
+    const oldMax = this.config.maxMsgsPerSubject;
+    this.config = withPlainLimits(config);
+    if (!config.allowMsgTtl) this.ttls = null;
+    else if (this.ttls === null) this.#recoverTtls();
     if (!config.allowMsgSchedules) {
       this.#scheduling?.stop();
       this.#scheduling = null;
@@ -559,20 +558,20 @@ export class MemoryStore implements StreamStore {
     const max = config.maxMsgsPerSubject;
     if (max > 0 && (oldMax <= 0 || max < oldMax)) {
       const over: string[] = [];
-      this.#messages.subjects.iterFast((subject, info) => {
+      this.messages.subjects.iterFast((subject, info) => {
         if (info.msgs > max) over.push(subject);
         return true;
       });
-      for (const subject of over) this.#trim(subject, this.#messages.subjects.find(subject)!, max);
+      for (const subject of over) this.#trim(subject, this.messages.subjects.find(subject)!, max);
     }
-    if (config.maxAgeNs === 0n && this.#ttls === null) this.#cancelAgeCheck();
+    if (config.maxAgeNs === 0n && this.ttls === null) this.#cancelAgeCheck();
     else this.#expire();
     if (this.#scheduling !== null) this.#runSchedules();
   }
 
   #recoverTtls(): void {
     const wheel = new HashWheel();
-    this.#ttls = wheel;
+    this.ttls = wheel;
     this.#eachMsg((msg) => {
       const ttlSec = ttlOf(msg.bytes, msg.headersAt, msg.headersEnd);
       if (ttlSec <= 0) return;
@@ -594,7 +593,7 @@ export class MemoryStore implements StreamStore {
 
   #eachMsg(visit: (msg: StoredMsg) => void): void {
     const msg = new StoredMsg();
-    for (const block of this.#messages.blocks) {
+    for (const block of this.messages.blocks) {
       for (let seq = block.firstSeq; seq < block.endSeq(); seq++) {
         if (block.fetch(seq, msg)) visit(msg);
       }
@@ -605,7 +604,7 @@ export class MemoryStore implements StreamStore {
     const msg = new StoredMsg();
     const rules = this.#rules;
     const scheduling = this.#scheduling;
-    if (rules === null || scheduling === null || !this.#messages.fetch(seq, msg)) return;
+    if (rules === null || scheduling === null || !this.messages.fetch(seq, msg)) return;
     const next = rules.next(msg);
     const { scheduler, next: after } = rules.producedBy(msg);
     if (next !== null) scheduling.add(seq, subject, next.sec, next.ns);
@@ -623,7 +622,7 @@ export class MemoryStore implements StreamStore {
     }
     const load = (seq: number): StoredMsg | null => {
       const msg = new StoredMsg();
-      return this.#messages.fetch(seq, msg) ? msg : null;
+      return this.messages.fetch(seq, msg) ? msg : null;
     };
     const loadLast = (subject: string): StoredMsg | null => {
       const msg = new StoredMsg();
@@ -641,8 +640,8 @@ export class MemoryStore implements StreamStore {
 
   #resetAgeCheck(deltaMs: number): void {
     if (this.#ageCheckRunning || this.#closed) return;
-    const maxAgeMs = Number(this.#config.maxAgeNs) / 1e6;
-    const ttls = this.#ttls;
+    const maxAgeMs = Number(this.config.maxAgeNs) / 1e6;
+    const ttls = this.ttls;
     const nextMs = ttls === null || ttls.count() === 0 ? Infinity : ttls.lowestMs();
     if (maxAgeMs <= 0 && nextMs === Infinity) {
       this.#cancelAgeCheck();
@@ -650,7 +649,7 @@ export class MemoryStore implements StreamStore {
     }
     const nowMs = this.#env.clock.nowMs();
     let fireInMs = maxAgeMs > 0 ? maxAgeMs : Infinity;
-    if (deltaMs === 0 && this.#messages.totals.msgs > 0) {
+    if (deltaMs === 0 && this.messages.totals.msgs > 0) {
       fireInMs = Math.min(fireInMs, AGE_CHECK_MS_SOON);
     }
     if (deltaMs > 0) fireInMs = Math.min(fireInMs, deltaMs);
@@ -667,7 +666,7 @@ export class MemoryStore implements StreamStore {
 
   #expire(): void {
     if (this.#closed) return;
-    const markerTtlSec = Number(this.#config.subjectDeleteMarkerTtlNs / 1_000_000_000n);
+    const markerTtlSec = Number(this.config.subjectDeleteMarkerTtlNs / 1_000_000_000n);
     if (markerTtlSec > 0 && (this.#onRemove === null || this.#onProcess === null)) {
       this.#resetAgeCheck(0);
       return;
@@ -675,25 +674,25 @@ export class MemoryStore implements StreamStore {
     this.#ageCheckRunning = true;
     let deltaMs = 0;
     try {
-      if (this.#config.maxAgeNs > 0n) deltaMs = this.#expireByAge(markerTtlSec);
+      if (this.config.maxAgeNs > 0n) deltaMs = this.#expireByAge(markerTtlSec);
       this.#expireByTtl(markerTtlSec);
     } finally {
       this.#ageCheckRunning = false;
     }
-    if (this.#messages.totals.msgs === 0 && (this.#ttls?.count() ?? 0) === 0) {
+    if (this.messages.totals.msgs === 0 && (this.ttls?.count() ?? 0) === 0) {
       this.#cancelAgeCheck();
     } else this.#resetAgeCheck(deltaMs);
   }
 
   #expireByAge(markerTtlSec: number): number {
-    const maxAgeMs = Number(this.#config.maxAgeNs) / 1e6;
+    const maxAgeMs = Number(this.config.maxAgeNs) / 1e6;
     const nowMs = this.#env.clock.nowMs();
     const limit = new Timestamp();
     limit.setMs(nowMs - maxAgeMs);
     const all = new Matcher("");
     const msg = new StoredMsg();
     let seq = 0;
-    while (this.#messages.next(all, seq, msg) === LoadCode.Found) {
+    while (this.messages.next(all, seq, msg) === LoadCode.Found) {
       if (compareHalves(msg.tsHigh, msg.tsLow, limit.high, limit.low) > 0) {
         return Math.max(1, msOfHalves(msg.tsHigh, msg.tsLow) + maxAgeMs - nowMs);
       }
@@ -704,7 +703,7 @@ export class MemoryStore implements StreamStore {
   }
 
   #expireByTtl(markerTtlSec: number): void {
-    const wheel = this.#ttls;
+    const wheel = this.ttls;
     if (wheel === null) return;
     const nowMs = this.#env.clock.nowMs();
     const nowSec = Math.floor(nowMs / 1000);
@@ -716,7 +715,7 @@ export class MemoryStore implements StreamStore {
     due.sort((a, b) => a.seq - b.seq);
     const msg = new StoredMsg();
     for (const { seq, sec } of due) {
-      if (this.#messages.fetch(seq, msg)) this.#expireOne(msg, markerTtlSec);
+      if (this.messages.fetch(seq, msg)) this.#expireOne(msg, markerTtlSec);
       else wheel.discard(seq, sec);
     }
   }
@@ -729,7 +728,7 @@ export class MemoryStore implements StreamStore {
     }
     const subject = msg.subject();
     const isMarker = isDeleteMarker(msg.bytes, msg.headersAt, msg.headersEnd);
-    const total = this.#messages.subjects.find(subject)?.msgs ?? 0;
+    const total = this.messages.subjects.find(subject)?.msgs ?? 0;
     const nowMs = this.#env.clock.nowMs();
     const { isLast, ask } = this.#markers.shouldProcess(seq, subject, total, nowMs);
     if (!ask) return;
@@ -764,7 +763,7 @@ export class MemoryStore implements StreamStore {
   }
 
   utilization(): { total: number; reported: number } {
-    return { total: this.#messages.totals.bytes, reported: this.#messages.totals.bytes };
+    return { total: this.messages.totals.bytes, reported: this.messages.totals.bytes };
   }
 
   resetState(): void {
@@ -784,7 +783,7 @@ export class MemoryStore implements StreamStore {
     this.#closed = true;
     this.#cancelAgeCheck();
     this.#scheduling?.stop();
-    const { msgs, bytes } = this.#messages.totals;
+    const { msgs, bytes } = this.messages.totals;
     this.#clear();
     this.#onUpdate?.(-msgs, -bytes, 0, "");
     return Promise.resolve();
