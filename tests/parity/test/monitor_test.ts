@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ListenError } from "../../../src/platform/mod.ts";
 import { withCertificates } from "../../harness/certs.ts";
+import type { RawClient } from "../../harness/raw_client.ts";
 import { type TestServer, testServer, until } from "../../harness/server.ts";
 
 function monitored(): Promise<TestServer> {
@@ -113,6 +114,72 @@ Deno.test("TestConnzWithOffsetAndLimit", async () => {
   const shown = await get(server, "/connz?offset=1&limit=1");
   assertEquals([shown.limit, shown.offset], [1, 1]);
   assertEquals([shown.connections.length, shown.num_connections, shown.total], [1, 1, 2]);
+});
+
+Deno.test("TestConnzWithAuth", async () => {
+  await using server = await testServer(
+    { httpHost: "127.0.0.1", httpPort: -1 },
+    "authorization { users = [ {user: alice, password: foo}, {user: bob, password: bar} ] }",
+  );
+  const client = await server.rawLogin({ user: "alice", pass: "foo" });
+  await client.send("SUB foo 1\r\nPUB foo 5\r\nHello\r\n");
+  await client.message();
+  const { connections } = await get(server, "/connz?auth=1");
+  assertEquals(connections[0].authorized_user, "alice");
+});
+
+Deno.test("TestConnzWithAccounts", async () => {
+  const accounts = {
+    engineering: ["alice", "bob"],
+    legal: ["john", "mary"],
+    finance: ["peter", "paul"],
+  };
+  const users = (names: string[]) =>
+    names.map((name) => `{user: ${name}, password: $password}`).join(", ");
+  await using server = await testServer(
+    { httpHost: "127.0.0.1", httpPort: -1 },
+    `password = "s3cr3t!"
+     accounts: {
+       ${
+      Object.entries(accounts).map(([name, names]) => `${name}: { users = [ ${users(names)} ] }`)
+        .join("\n")
+    }
+     }
+     no_sys_acc: true`,
+  );
+  const { options } = server.server;
+  assertEquals([options.users!.length, options.accounts.length], [6, 3]);
+  const accountOf = new Map<string, string>();
+  const clients: RawClient[] = [];
+  for (const { username, password, account } of options.users!) {
+    const client = await server.rawLogin({ user: username, pass: password });
+    await client.flush();
+    clients.push(client);
+    accountOf.set(username, account);
+  }
+  const all = await get(server, "/connz?auth=1");
+  assertEquals(all.num_connections, 6);
+  for (const [i, one] of all.connections.entries()) {
+    assertEquals(one.cid, i + 1);
+    assert(one.account !== "");
+    assertEquals(one.account, accountOf.get(one.authorized_user));
+  }
+  const pull = async (state: string): Promise<void> => {
+    for (const name of Object.keys(accounts)) {
+      const shown = await get(server, `/connz?auth=1&acc=${name}&state=${state}`);
+      assertEquals(shown.num_connections, 2);
+      for (const one of shown.connections) assertEquals(one.account, name);
+    }
+    for (const user of accountOf.keys()) {
+      const shown = await get(server, `/connz?auth=1&user=${user}&state=${state}`);
+      assertEquals(shown.num_connections, 1);
+      assertEquals(shown.connections[0].authorized_user, user);
+    }
+  };
+  await pull("open");
+  for (const client of clients) await client.end();
+  await server.clientsCount(0);
+  await pull("closed");
 });
 
 Deno.test("TestSubsz", async () => {
