@@ -14,6 +14,8 @@ export type StoreErrorCode =
   | "max_bytes"
   | "max_msgs_per_subject"
   | "snapshot_in_progress"
+  | "snapshot_timeout"
+  | "bad_snapshot"
   | "msg_too_large"
   | "wrong_type"
   | "no_ack_policy"
@@ -39,6 +41,7 @@ const TEXTS: Partial<Record<StoreErrorCode, string>> = {
   max_bytes: "maximum bytes exceeded",
   max_msgs_per_subject: "maximum messages per subject exceeded",
   snapshot_in_progress: "snapshot in progress",
+  snapshot_timeout: "snapshot was not read in time",
   msg_too_large: "message too large",
   wrong_type: "wrong storage type",
   no_ack_policy: "ack policy is none",

@@ -21,6 +21,12 @@ export { recordSize as fileMsgSize } from "./file/format/record.ts";
 export { type MetaFileOptions, readMetaFile } from "./file/meta_file.ts";
 export type { KeyGenerator } from "./file/stream/keys.ts";
 export type { FileStoreOptions } from "./file/stream/options.ts";
+export {
+  type RestoredFiles,
+  type RestoreOptions,
+  restoreSnapshot,
+  SnapshotUnpacker,
+} from "./file/stream/restore.ts";
 export * from "./headers.ts";
 export { memoryMsgSize, MemoryStore } from "./memory/memory_store.ts";
 export type { ScheduledMsg, ScheduleRules, ScheduleTime } from "./scheduling.ts";

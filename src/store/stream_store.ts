@@ -93,9 +93,18 @@ export type ProcessMsgHandler = (
 
 /** A stream snapshot under way. */
 export interface SnapshotResult {
-  /** Chunks of the compressed tar archive. */
-  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Chunks of the compressed tar archive; `return()` ends the snapshot early. */
+  readonly chunks: AsyncIterableIterator<Uint8Array>;
   readonly state: FastState;
+}
+
+/** What goes into a snapshot. */
+export interface SnapshotOptions {
+  /** Verify all messages first; throws `bad_msg`. */
+  readonly checkMsgs: boolean;
+  readonly includeConsumers: boolean;
+  /** After this long reading it throws `snapshot_timeout`; absent: no limit. */
+  readonly deadlineMs?: number;
 }
 
 /** Storage of one stream. */
@@ -187,8 +196,8 @@ export interface StreamStore {
   consumerStore(name: string, createdNs: bigint, config: ConsumerStoreConfig): ConsumerStore;
   addConsumer(store: ConsumerStore): void;
   removeConsumer(store: ConsumerStore): void;
-  /** Starts a snapshot in the reference's format. */
-  snapshot(options: { checkMsgs: boolean; includeConsumers: boolean }): SnapshotResult;
+  /** Starts a snapshot in the reference's format; one at a time. Throws `snapshot_in_progress`. */
+  snapshot(options: SnapshotOptions): SnapshotResult;
   /** Bytes used by the storage and bytes of live messages. */
   utilization(): { total: number; reported: number };
   /** Forgets what is in flight, after a change of leader. */

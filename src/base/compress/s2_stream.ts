@@ -22,12 +22,12 @@ import {
   s2DecodedSize,
 } from "./s2_block.ts";
 
-const CHUNK_COMPRESSED = 0x00;
-const CHUNK_PLAIN = 0x01;
-const CHUNK_IDENTIFIER = 0xff;
-const CHUNK_SKIP_FIRST = 0x80;
+/** Chunk types; what is from `Skip` on and not named here is skipped. */
+export const S2Chunk = { Compressed: 0x00, Plain: 0x01, Skip: 0x80, Identifier: 0xff } as const;
+
 const BLOCK_BYTES = 1 << 20;
-const BLOCK_BYTES_MAX = 4 << 20;
+/** Most data in one chunk. */
+export const S2_CHUNK_DATA_MAX = 4 << 20;
 const IDENTIFIER = Uint8Array.of(0xff, 6, 0, 0, 0x53, 0x32, 0x73, 0x54, 0x77, 0x4f);
 const SNAPPY_IDENTIFIER = Uint8Array.of(0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59);
 
@@ -43,9 +43,9 @@ export function compressS2(data: Uint8Array): Uint8Array {
   for (let start = 0; start < data.length; start += BLOCK_BYTES) {
     const end = Math.min(start + BLOCK_BYTES, data.length);
     let after = encodeS2Block(data, start, end, out, at + 8, table);
-    let kind = CHUNK_COMPRESSED;
+    let kind: number = S2Chunk.Compressed;
     if (after - at - 8 >= (end - start) - (end - start) / 32) {
-      kind = CHUNK_PLAIN;
+      kind = S2Chunk.Plain;
       out.set(data.subarray(start, end), at + 8);
       after = at + 8 + end - start;
     }
@@ -75,26 +75,45 @@ export function decompressS2(
 ): Uint8Array {
   let size = 0;
   walkChunks(source, start, end, (kind, from, to) => {
-    if (to - from < 4) throw new CorruptS2Error("short chunk");
-    const part = kind === CHUNK_PLAIN
-      ? to - from - 4
-      : s2DecodedSize(source.subarray(from + 4, to));
-    if (part > BLOCK_BYTES_MAX) throw new CorruptS2Error("chunk too large");
-    size += part;
+    size += s2ChunkSize(kind, source.subarray(from, to));
   });
   const out = new Uint8Array(size + tailBytes);
   let at = 0;
   walkChunks(source, start, end, (kind, from, to) => {
-    const before = at;
-    if (kind === CHUNK_PLAIN) {
-      out.set(source.subarray(from + 4, to), at);
-      at += to - from - 4;
-    } else at += decodeS2Block(source.subarray(from + 4, to), out, at);
-    const crc = (source[from]! | (source[from + 1]! << 8) | (source[from + 2]! << 16) |
-      (source[from + 3]! << 24)) >>> 0;
-    if (maskedCrc32c(out, before, at) !== crc) throw new CorruptS2Error("checksum mismatch");
+    at += decodeS2Chunk(kind, source.subarray(from, to), out, at);
   });
   return out;
+}
+
+/** Size of the data in a chunk with `body` (borrowed). Throws {@linkcode CorruptS2Error}. */
+export function s2ChunkSize(kind: number, body: Uint8Array): number {
+  if (body.length < 4) throw new CorruptS2Error("short chunk");
+  const size = kind === S2Chunk.Plain ? body.length - 4 : s2DecodedSize(body.subarray(4));
+  if (size > S2_CHUNK_DATA_MAX) throw new CorruptS2Error("chunk too large");
+  return size;
+}
+
+/**
+ * Puts the data of a chunk with `body` (borrowed) at `at` of `out`; returns its size. Throws
+ * {@linkcode CorruptS2Error}.
+ */
+export function decodeS2Chunk(
+  kind: number,
+  body: Uint8Array,
+  out: Uint8Array,
+  at: number,
+): number {
+  let size = body.length - 4;
+  if (kind === S2Chunk.Plain) out.set(body.subarray(4), at);
+  else size = decodeS2Block(body.subarray(4), out, at);
+  const crc = (body[0]! | (body[1]! << 8) | (body[2]! << 16) | (body[3]! << 24)) >>> 0;
+  if (maskedCrc32c(out, at, at + size) !== crc) throw new CorruptS2Error("checksum mismatch");
+  return size;
+}
+
+/** True for a chunk (head and body) that begins a stream. */
+export function isS2Identifier(chunk: Uint8Array): boolean {
+  return isSame(chunk, IDENTIFIER) || isSame(chunk, SNAPPY_IDENTIFIER);
 }
 
 /** Calls `visit` with kind and body range of each data chunk. */
@@ -113,17 +132,16 @@ function walkChunks(
     const from = at + 4;
     at = from + size;
     if (at > end) throw new CorruptS2Error("chunk beyond the end");
-    if (kind === CHUNK_IDENTIFIER) {
-      const chunk = source.subarray(from - 4, at);
-      if (!isSame(chunk, IDENTIFIER) && !isSame(chunk, SNAPPY_IDENTIFIER)) {
+    if (kind === S2Chunk.Identifier) {
+      if (!isS2Identifier(source.subarray(from - 4, at))) {
         throw new CorruptS2Error("unknown stream identifier");
       }
       identified = true;
       continue;
     }
     if (!identified) throw new CorruptS2Error("no stream identifier");
-    if (kind === CHUNK_COMPRESSED || kind === CHUNK_PLAIN) visit(kind, from, at);
-    else if (kind < CHUNK_SKIP_FIRST) throw new CorruptS2Error("unknown chunk");
+    if (kind === S2Chunk.Compressed || kind === S2Chunk.Plain) visit(kind, from, at);
+    else if (kind < S2Chunk.Skip) throw new CorruptS2Error("unknown chunk");
   }
 }
 

@@ -22,6 +22,7 @@ import type {
   ProcessMsgHandler,
   RemoveMsgHandler,
   SimpleState,
+  SnapshotOptions,
   SnapshotResult,
   StorageUpdateHandler,
   StoreEnvironment,
@@ -584,7 +585,7 @@ export class FileStore implements StreamStore {
     if (at >= 0) this.core.consumers.splice(at, 1);
   }
 
-  snapshot(options: { checkMsgs: boolean; includeConsumers: boolean }): SnapshotResult {
+  snapshot(options: SnapshotOptions): SnapshotResult {
     return startSnapshot(this.core, options, (out) => this.fastState(out));
   }
 

@@ -106,7 +106,7 @@ export class WatchedDisk {
   disk(): Disk {
     const real = systemDisk();
     return {
-      ...bound(real),
+      ...real,
       readFile: (path) => {
         if (path.endsWith(".blk")) this.blockReads++;
         return real.readFile(path);
@@ -130,20 +130,4 @@ export class WatchedDisk {
       },
     };
   }
-}
-
-function bound(disk: Disk): Disk {
-  return {
-    open: (path, mode) => disk.open(path, mode),
-    readFile: (path) => disk.readFile(path),
-    writeFile: (path, content) => disk.writeFile(path, content),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (path) => disk.remove(path),
-    removeTree: (path) => disk.removeTree(path),
-    makeDirs: (path) => disk.makeDirs(path),
-    list: (path) => disk.list(path),
-    stat: (path) => disk.stat(path),
-    syncDir: (path) => disk.syncDir(path),
-    syncDirNow: (path) => disk.syncDirNow(path),
-  };
 }

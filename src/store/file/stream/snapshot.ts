@@ -5,19 +5,22 @@
  * @module
  */
 import { compressS2 } from "../../../base/compress/mod.ts";
+import type { TimerHandle } from "../../../platform/loop.ts";
 import { StoreError } from "../../errors.ts";
-import { FastState, type SnapshotResult } from "../../stream_store.ts";
+import { FastState, type SnapshotOptions, type SnapshotResult } from "../../stream_store.ts";
+import { isIntact } from "../block/survey.ts";
 import { ConsumerFileStore } from "../consumer/consumer_file_store.ts";
+import { TAR_END, tarFile } from "../format/tar.ts";
 import type { FileStoreCore } from "./core.ts";
 import { encodeIndex, StreamFile } from "./full_state_io.ts";
-import { isIntact } from "../block/survey.ts";
 
-const TAR_BLOCK = 512;
+/** Bytes of an S2 stream's identifier. */
+const IDENTIFIER_BYTES = 10;
 
-/** Starts a snapshot. Throws `snapshot_in_progress` and `closed`. */
+/** Starts a snapshot. Throws `snapshot_in_progress`, `bad_msg` and `closed`. */
 export function startSnapshot(
   core: FileStoreCore,
-  options: { checkMsgs: boolean; includeConsumers: boolean },
+  options: SnapshotOptions,
   fillState: (out: FastState) => void,
 ): SnapshotResult {
   if (core.closed) throw new StoreError("closed");
@@ -32,8 +35,60 @@ export function startSnapshot(
   }
   const state = new FastState();
   fillState(state);
-  core.snapshotsRunning++;
-  return { chunks: archive(core, options.includeConsumers), state };
+  return { chunks: new SnapshotRun(core, options), state };
+}
+
+/** A snapshot that is being read. It counts as running until its end, `return()` or deadline. */
+class SnapshotRun implements AsyncIterableIterator<Uint8Array> {
+  readonly #core: FileStoreCore;
+  readonly #source: AsyncGenerator<Uint8Array>;
+  #timer: TimerHandle | null = null;
+  #running = true;
+  #expired = false;
+
+  constructor(core: FileStoreCore, options: SnapshotOptions) {
+    this.#core = core;
+    this.#source = archive(core, options.includeConsumers);
+    core.snapshotsRunning++;
+    const { deadlineMs } = options;
+    if (deadlineMs === undefined) return;
+    this.#timer = core.env.loop.setTimer(() => {
+      this.#timer = null;
+      this.#expired = true;
+      this.#end();
+    }, deadlineMs);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#expired) throw new StoreError("snapshot_timeout");
+    if (!this.#running) return { done: true, value: undefined };
+    try {
+      const result = await this.#source.next();
+      if (result.done) this.#end();
+      return result;
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#end();
+    await this.#source.return(undefined);
+    return { done: true, value: undefined };
+  }
+
+  #end(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#core.snapshotsRunning--;
+    if (this.#timer !== null) this.#core.env.loop.clearTimer(this.#timer);
+    this.#timer = null;
+  }
 }
 
 async function* archive(
@@ -42,31 +97,35 @@ async function* archive(
 ): AsyncGenerator<Uint8Array> {
   const mtimeSec = Math.floor(core.env.clock.nowMs() / 1000);
   const blocks = core.blocks.slice();
+  const index = encodeIndex(core, true);
   let isFirst = true;
   // The whole archive is one S2 stream: only the first piece carries the identifier.
   const emit = (data: Uint8Array): Uint8Array => {
     const packed = compressS2(data);
-    const out = isFirst ? packed : packed.subarray(10);
+    const out = isFirst ? packed : packed.subarray(IDENTIFIER_BYTES);
     isFirst = false;
     return out;
   };
-  try {
-    for (const [name, content] of metaFiles(core)) yield emit(tarFile(name, content, mtimeSec));
-    for (const block of blocks) {
-      await Promise.resolve();
-      if (block.closed) continue;
-      yield emit(tarFile(`msgs/${block.index}.blk`, block.readRecords(), mtimeSec));
-    }
-    yield emit(tarFile(`msgs/${StreamFile.Index}`, encodeIndex(core, true), mtimeSec));
-    if (includeConsumers) {
-      for (const [name, content] of consumerFiles(core)) {
-        yield emit(tarFile(name, content, mtimeSec));
-      }
-    }
-    yield emit(new Uint8Array(2 * TAR_BLOCK));
-  } finally {
-    core.snapshotsRunning--;
+  for (const [name, content] of metaFiles(core)) yield emit(tarFile(name, content, mtimeSec));
+  for (const block of blocks) {
+    await Promise.resolve();
+    if (core.closed) throw new StoreError("closed");
+    if (block.closed) continue;
+    if (block === core.lastBlock) core.flush();
+    yield emit(tarFile(`msgs/${block.index}.blk`, block.readRecords(), mtimeSec));
   }
+  // Where the stream changed meanwhile the index would not fit the blocks: they speak for themselves.
+  if (isSame(index, encodeIndex(core, true))) {
+    yield emit(tarFile(`msgs/${StreamFile.Index}`, index, mtimeSec));
+  }
+  if (includeConsumers) {
+    for (const [name, content] of consumerFiles(core)) yield emit(tarFile(name, content, mtimeSec));
+  }
+  yield emit(TAR_END);
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function metaFiles(core: FileStoreCore): [string, Uint8Array][] {
@@ -88,30 +147,4 @@ function consumerFiles(core: FileStoreCore): [string, Uint8Array][] {
     files.push([`${dir}/o.dat`, consumer.encodedState()]);
   }
   return files;
-}
-
-/** One file of a tar archive: head, content, padding. Names are short ASCII. */
-export function tarFile(name: string, content: Uint8Array, mtimeSec: number): Uint8Array {
-  const padded = Math.ceil(content.length / TAR_BLOCK) * TAR_BLOCK;
-  const out = new Uint8Array(TAR_BLOCK + padded);
-  const put = (text: string, at: number) => {
-    for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
-  };
-  const octal = (value: number, size: number) => value.toString(8).padStart(size - 1, "0");
-  put(name.slice(0, 100), 0);
-  put(octal(0o600, 8), 100);
-  put(octal(0, 8), 108);
-  put(octal(0, 8), 116);
-  put(octal(content.length, 12), 124);
-  put(octal(mtimeSec, 12), 136);
-  put("        ", 148);
-  put("0", 156);
-  put("ustar\0" + "00", 257);
-  put("nats", 265);
-  put("nats", 297);
-  let sum = 0;
-  for (let i = 0; i < TAR_BLOCK; i++) sum += out[i]!;
-  put(sum.toString(8).padStart(6, "0") + "\0 ", 148);
-  out.set(content, TAR_BLOCK);
-  return out;
 }
