@@ -10,6 +10,7 @@ import { streamStoreConfig } from "../../../src/store/config.ts";
 import { FileStore } from "../../../src/store/file/file_store.ts";
 import { realEnvironment, temporaryDirectory } from "../../sim/environment.ts";
 import { contentOf } from "../../sim/stream_model.ts";
+import { restoreSnapshot } from "../../../src/store/file/stream/restore.ts";
 
 function isInstalled(name: string): boolean {
   try {
@@ -100,4 +101,64 @@ for (const compression of ["none", "s2"] as const) {
       },
     });
   }
+}
+
+for (const compression of ["none", "s2"] as const) {
+  Deno.test({
+    name: `a backup of nats-server (${compression}) is restored here, and one from here there`,
+    ignore,
+    fn: async () => {
+      using dir = temporaryDirectory();
+      const server = await startServer(dir.path);
+      await server.nats(
+        ..."stream add S --subjects s.> --storage file --retention limits --defaults".split(" "),
+        `--compression=${compression}`,
+      );
+      await server.nats("pub", "s.one", "message {{.Count}}", "--count", "120", "--jetstream");
+      await server.nats("consumer", "add", "S", "C", "--pull", "--defaults");
+      await server.nats("consumer", "next", "S", "C", "--count", "7", "--ack");
+      for (const seq of ["1", "50"]) await server.nats("stream", "rmm", "S", seq, "-f");
+      const backup = `${dir.path}/backup`;
+      await server.nats("stream", "backup", "S", backup, "--consumers");
+
+      const env = realEnvironment();
+      const file = await Deno.open(`${backup}/stream.tar.s2`);
+      const storeDir = `${dir.path}/restored`;
+      const { consumers } = await restoreSnapshot(file.readable, {
+        disk: env.disk,
+        directory: storeDir,
+      });
+      assertEquals(consumers, ["C"]);
+      const config = streamStoreConfig({ name: "S", subjects: ["s.>"], compression });
+      const keyGen = () => new Uint8Array(32).fill(9);
+      const store = new FileStore(env, { storeDir, keyGen }, config);
+      const content = contentOf(store);
+      assertEquals(content.length, 118);
+      assertEquals(store.state().deleted, [50]);
+      const consumer = store.consumerStore("C", 0n, {
+        ackPolicy: "explicit",
+        maxDeliver: 0,
+        memoryStorage: false,
+      });
+      assertEquals(consumer.state().ackFloor, { consumer: 7, stream: 7 });
+      store.storeMsg("s.two", new Uint8Array(0), new TextEncoder().encode("ours"), 0);
+      consumer.stop();
+
+      // From here, encrypted on disk and plain in the archive, back to the server.
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      for await (
+        const part of store.snapshot({ checkMsgs: true, includeConsumers: false }).chunks
+      ) parts.push(part.slice());
+      await store.stop();
+      await Deno.writeFile(`${backup}/stream.tar.s2`, new Blob(parts).stream());
+      await server.nats("stream", "rm", "S", "-f");
+      await server.nats("stream", "restore", backup);
+      const info = JSON.parse(await server.nats("stream", "info", "S", "--json"));
+      assertEquals([info.state.messages, info.state.num_deleted], [119, 1]);
+      assertEquals([info.state.first_seq, info.state.last_seq], [2, 121]);
+      const got = JSON.parse(await server.nats("stream", "get", "S", "121", "--json"));
+      assertEquals(new TextDecoder().decode(Uint8Array.fromBase64(got.data)), "ours");
+      await server.end("SIGTERM");
+    },
+  });
 }
