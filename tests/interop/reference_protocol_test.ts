@@ -1,6 +1,7 @@
 /**
- * Sends the same bytes to natsts and to the real server and compares what comes back, and
- * whether the connection stays open. Skipped where the real server is not on the path.
+ * Sends the same bytes to natsts and to the real server and compares what comes back, line by
+ * line in its order and INFO field by field, and whether the connection stays open. Skipped where
+ * the real server is not on the path.
  *
  * @module
  */
@@ -61,6 +62,9 @@ const SCRIPTS: Record<string, readonly string[]> = {
   ],
   "no responders without headers": ['CONNECT {"verbose":false,"no_responders":true}\r\nPING\r\n'],
   "no echo": ['CONNECT {"verbose":false,"echo":false}\r\nSUB foo 1\r\nPUB foo 2\r\nok\r\nPING\r\n'],
+  "info after the first pong": [
+    'CONNECT {"verbose":false,"protocol":1}\r\nPING\r\nPING\r\nSUB foo 1\r\nPUB foo 0\r\n\r\nPING\r\n',
+  ],
   "bad protocol": ['CONNECT {"verbose":false,"protocol":22}\r\nPING\r\n'],
   "bad JSON": ["CONNECT {bad}\r\nPING\r\n"],
   "wrong JSON type": ['CONNECT {"verbose":"no"}\r\nPING\r\n'],
@@ -105,7 +109,24 @@ const SCRIPTS: Record<string, readonly string[]> = {
 
 const encoder = new TextEncoder();
 
-/** Everything the server sends until it is quiet or closes; INFO lines are cut out. */
+/** One message to several subscriptions of a client: in what order they get it nobody promises. */
+const UNORDERED = new Set(["wildcards overlap"]);
+
+/** What INFO says that no two servers share; their presence and order are compared all the same. */
+const VOLATILE_INFO = new Set(
+  "server_id server_name port go client_id nonce xkey".split(" "),
+);
+
+/** INFO without what is the server's own; other lines as they are. */
+function shownLine(line: string): string {
+  if (!line.startsWith("INFO ")) return line;
+  const fields = Object.entries(JSON.parse(line.slice("INFO ".length)))
+    .filter(([name]) => name !== "git_commit")
+    .map(([name, value]) => [name, VOLATILE_INFO.has(name) ? typeof value : value]);
+  return `INFO ${JSON.stringify(Object.fromEntries(fields))}`;
+}
+
+/** Everything the server sends until it is quiet or closes, in its order. */
 async function play(port: number, pieces: readonly string[]): Promise<string> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   conn.setNoDelay(true);
@@ -144,7 +165,7 @@ async function play(port: number, pieces: readonly string[]): Promise<string> {
     // The server was first.
   }
   await pending;
-  const shown = text.split("\r\n").filter((line) => !line.startsWith("INFO ")).sort().join("\n");
+  const shown = text.split("\r\n").map(shownLine).join("\n");
   return `${shown}\n${closed ? "closed" : "open"}`;
 }
 
@@ -318,7 +339,10 @@ for (const [setting, text, scripts] of SETTINGS) {
       for (const [name, pieces] of Object.entries(scripts)) {
         await t.step(name, async () => {
           const [mine, theirs] = await Promise.all([play(own.port, pieces), play(go.port, pieces)]);
-          assertEquals(mine, theirs);
+          const settle = UNORDERED.has(name)
+            ? (text: string) => text.split("\n").sort().join("\n")
+            : (text: string) => text;
+          assertEquals(settle(mine), settle(theirs));
         });
       }
     } finally {
