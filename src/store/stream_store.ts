@@ -266,6 +266,11 @@ export interface ConsumerStore {
   /** The state itself, to be read before the next call. */
   borrowState(): ConsumerState;
   encodedState(): Uint8Array;
+  /**
+   * Hands the state to the operating system at once, and with `sync_interval: always` to the
+   * disk. Throws what the system says.
+   */
+  flush(): void;
   stop(): void;
   delete(): void;
   /** The stream goes away with all its files. */

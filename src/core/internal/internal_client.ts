@@ -7,6 +7,8 @@
  * @module
  */
 import { InboundMessage } from "../../protocol/mod.ts";
+import type { StoredMsg } from "../../store/stored_msg.ts";
+import type { SublistResult } from "../../sublist/mod.ts";
 import type { Account } from "../account/account.ts";
 import { type InternalHandler, Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
@@ -89,6 +91,63 @@ export class InternalClient {
     try {
       this.#fill(message, nested, subject, reply, headers, payload);
       return deliverToMatches(this.core, null, account, found, message);
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /**
+   * Delivers a stored message to those in `found`, straight from where it is stored. `reply` are
+   * the first `replyBytes` bytes of a buffer. Everything is borrowed for the call.
+   */
+  deliverStored(
+    account: Account,
+    found: SublistResult<Subscription>,
+    stored: StoredMsg,
+    reply: Uint8Array,
+    replyBytes: number,
+  ): boolean {
+    const nested = this.#depth > 0;
+    const m = nested ? new InboundMessage() : this.#message;
+    const { bytes } = stored;
+    const subjectBytes = stored.subjectEnd - stored.subjectAt;
+    const headerBytes = stored.headersEnd - stored.headersAt;
+    const payloadBytes = stored.payloadEnd - stored.payloadAt;
+    const argumentBytes = subjectBytes + replyBytes + ARGUMENT_BYTES;
+    let args = this.#arguments;
+    if (nested) args = new Uint8Array(argumentBytes);
+    else if (args.length < argumentBytes) {
+      args = this.#arguments = new Uint8Array(argumentBytes * 2);
+    }
+    let p = 0;
+    for (let i = stored.subjectAt; i < stored.subjectEnd; i++) args[p++] = bytes[i]!;
+    m.subjectStart = 0;
+    m.subjectEnd = p;
+    m.replyStart = -1;
+    if (replyBytes > 0) {
+      m.replyStart = ++p;
+      for (let i = 0; i < replyBytes; i++) args[p++] = reply[i]!;
+      m.replyEnd = p;
+    }
+    m.headerBytes = -1;
+    if (headerBytes > 0) {
+      m.headerBytes = headerBytes;
+      m.headerSizeStart = ++p;
+      p = writeNumber(args, p, headerBytes);
+      m.headerSizeEnd = p;
+    }
+    m.sizeBytes = headerBytes + payloadBytes;
+    m.sizeStart = ++p;
+    m.sizeEnd = writeNumber(args, p, m.sizeBytes);
+    m.args = args;
+    // Headers and payload stand behind each other in every store; nobody reads the line end.
+    m.payload = bytes;
+    m.payloadStart = headerBytes > 0 ? stored.headersAt : stored.payloadAt;
+    m.payloadEnd = stored.payloadEnd + 2;
+    m.contiguous = false;
+    this.#depth++;
+    try {
+      return deliverToMatches(this.core, null, account, found, m);
     } finally {
       this.#depth--;
     }

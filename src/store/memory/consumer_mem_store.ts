@@ -113,6 +113,8 @@ export class ConsumerMemStore implements ConsumerStore {
     return encodeConsumerState(this.borrowState(), this.#owner.nowMs());
   }
 
+  flush(): void {}
+
   stop(): void {
     if (this.#closed) return;
     this.#closed = true;

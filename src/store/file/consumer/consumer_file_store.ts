@@ -251,6 +251,10 @@ export class ConsumerFileStore implements ConsumerStore {
     return encodeConsumerState(this.borrowState(), this.#core.env.clock.nowMs());
   }
 
+  flush(): void {
+    if (this.#dirty && !this.#closed) this.#write();
+  }
+
   stop(): void {
     if (this.#closed) return;
     this.#end();
