@@ -128,6 +128,48 @@ export class SequenceSet {
     return maxOf(node);
   }
 
+  /** The largest number at or below `seq` that is no member; full words are passed at once. */
+  absentAtOrBefore(seq: number): number {
+    for (let node = this.#holder(seq); node !== null; node = this.#holder(seq)) {
+      let offset = seq - node.base;
+      while (offset >= 0) {
+        const word = node.words[offset >>> 5]!;
+        if (word === 0xffffffff) offset = (offset & ~31) - 1;
+        else if ((word & (1 << (offset & 31))) === 0) return node.base + offset;
+        else offset--;
+      }
+      seq = node.base - 1;
+    }
+    return seq;
+  }
+
+  /** The smallest number at or above `seq` that is no member; full words are passed at once. */
+  absentAtOrAfter(seq: number): number {
+    for (let node = this.#holder(seq); node !== null; node = this.#holder(seq)) {
+      let offset = seq - node.base;
+      while (offset < ENTRIES_PER_NODE) {
+        const word = node.words[offset >>> 5]!;
+        if (word === 0xffffffff) offset = (offset | 31) + 1;
+        else if ((word & (1 << (offset & 31))) === 0) return node.base + offset;
+        else offset++;
+      }
+      seq = node.base + ENTRIES_PER_NODE;
+    }
+    return seq;
+  }
+
+  /** The node that covers `seq`. */
+  #holder(seq: number): SequenceNode | null {
+    let node = this.root;
+    while (node !== null) {
+      const offset = seq - node.base;
+      if (offset < 0) node = node.left;
+      else if (offset >= ENTRIES_PER_NODE) node = node.right;
+      else return node;
+    }
+    return null;
+  }
+
   /** Smallest, largest and count; zeros when empty. A delete block's three figures. */
   state(): { first: number; last: number; count: number } {
     if (this.root === null) return { first: 0, last: 0, count: 0 };

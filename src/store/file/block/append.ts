@@ -56,7 +56,9 @@ export function appendMessage(
     block.firstSeq = seq;
     block.firstTime.set(tsHigh, tsLow);
   }
-  if (block.fileFirstSeq === 0 && cache.slotCount === 0) block.fileFirstSeq = seq;
+  if (
+    block.fileFirstSeq === Infinity || (block.fileFirstSeq === 0 && cache.slotCount === 0)
+  ) block.fileFirstSeq = seq;
   pushSequence(block, cache, seq, cache.length - size);
   block.lastSeq = seq;
   block.lastTime.set(tsHigh, tsLow);

@@ -44,6 +44,7 @@ export function compactBlock(
   const view = cache.view;
   const keep = new Uint8Array(cache.length + EMPTY_RECORD_BYTES);
   let size = 0;
+  let first = Infinity;
   let last = 0;
   let lastAt = 0;
   for (let at = 0; at < cache.length;) {
@@ -57,6 +58,7 @@ export function compactBlock(
       keep.set(cache.bytes.subarray(at, at + length), size);
       size += length;
       if (mark !== RecordMark.Tombstone) {
+        if (last === 0) first = seq;
         last = seq;
         lastAt = at;
       }
@@ -93,7 +95,7 @@ export function compactBlock(
   }
   const before = block.rawBytes;
   replaceBlockFile(block, keep.subarray(0, size), options);
-  block.fileFirstSeq = 0;
+  block.fileFirstSeq = first;
   block.noCompact = block.rawBytes === before;
   block.compactedBytes = block.bytes;
   block.cache = null;

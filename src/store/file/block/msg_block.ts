@@ -142,7 +142,10 @@ export class MsgBlock {
   readonly firstTime: Timestamp = new Timestamp();
   lastSeq = 0;
   readonly lastTime: Timestamp = new Timestamp();
-  /** First sequence that has a record in the file, also a dead one; 0 while not known. */
+  /**
+   * First sequence that has a record in the file, also a dead one; 0 while not known, Infinity when
+   * there is none.
+   */
   fileFirstSeq = 0;
   /** Live messages. */
   msgs = 0;
@@ -297,7 +300,7 @@ export class MsgBlock {
       }
       at += length;
     }
-    this.fileFirstSeq = fileFirst;
+    this.fileFirstSeq = fileFirst === 0 ? Infinity : fileFirst;
     if (slotCount < count && slotCount > 0 && this.#forgetsEndAfter(last)) {
       count = slotCount;
       const at = slots[count - 1]!;

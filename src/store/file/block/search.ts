@@ -67,7 +67,10 @@ export function firstMatching(
     // Without subjects at hand a short look ahead is often enough.
     const near = block.subjects === null ? Math.min(last, seq + LINEAR_SPAN) : seq - 1;
     for (; seq <= near; seq++) {
-      if (block.fetch(seq, out) === LoadCode.Found && filter.matches(out)) return true;
+      const code = block.fetch(seq, out);
+      if (code === LoadCode.Found) {
+        if (filter.matches(out)) return true;
+      } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrAfter(seq + 1) - 1;
     }
     let low = last + 1;
     filter.eachSubject(block, (_subject, state) => {
@@ -76,7 +79,10 @@ export function firstMatching(
     seq = low;
   }
   for (; seq <= last; seq++) {
-    if (block.fetch(seq, out) === LoadCode.Found && filter.matches(out)) return true;
+    const code = block.fetch(seq, out);
+    if (code === LoadCode.Found) {
+      if (filter.matches(out)) return true;
+    } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrAfter(seq + 1) - 1;
   }
   return false;
 }
@@ -94,7 +100,10 @@ export function prevMatching(
   if (!filter.isAll && seq - first > LINEAR_SPAN) {
     const near = block.subjects === null ? Math.max(first, seq - LINEAR_SPAN) : seq + 1;
     for (; seq >= near; seq--) {
-      if (block.fetch(seq, out) === LoadCode.Found && filter.matches(out)) return true;
+      const code = block.fetch(seq, out);
+      if (code === LoadCode.Found) {
+        if (filter.matches(out)) return true;
+      } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrBefore(seq - 1) + 1;
     }
     let high = 0;
     filter.eachSubject(block, (_subject, state) => {
@@ -103,7 +112,10 @@ export function prevMatching(
     seq = high;
   }
   for (; seq >= first; seq--) {
-    if (block.fetch(seq, out) === LoadCode.Found && filter.matches(out)) return true;
+    const code = block.fetch(seq, out);
+    if (code === LoadCode.Found) {
+      if (filter.matches(out)) return true;
+    } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrBefore(seq - 1) + 1;
   }
   return false;
 }
