@@ -31,6 +31,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof DiskError && error.code === "ENOENT";
 }
 
+/** True when `error` says that there is no room left. */
+export function isNoSpace(error: unknown): boolean {
+  return error instanceof DiskError && error.code === "ENOSPC";
+}
+
 /**
  * How to open a file: `read` an existing one, `write` an existing one, `create` one when missing
  * and write, `replace` its content, or create it `exclusive`ly. All but `read` can also be read.

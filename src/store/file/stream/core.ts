@@ -215,8 +215,8 @@ export class FileStoreCore implements BlockHost {
     this.lastBlock = block;
   }
 
-  /** Finishes the block that is written and starts the next one. */
-  newBlock(): MsgBlock {
+  /** Finishes the block that is written, compressing it with `seal`, and starts the next one. */
+  newBlock(seal = true): MsgBlock {
     const old = this.lastBlock;
     let index = 1;
     if (old !== null) {
@@ -224,7 +224,7 @@ export class FileStoreCore implements BlockHost {
       flushBlock(old);
       if (old.needSync) this.unsynced.add(old);
       old.closeFile();
-      this.#seal(old);
+      if (seal) this.#seal(old);
       if (old.cache !== null) this.cacheLoaded(old);
     }
     const block = new MsgBlock(this, index);

@@ -6,6 +6,7 @@
  * @module
  */
 import { SequenceSet } from "../../../base/containers/avl/mod.ts";
+import { isNoSpace } from "../../../platform/disk.ts";
 import { type DeleteBlock, DeleteRange, isKnownDeleteBlock } from "../../delete_blocks.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import { Timestamp } from "../../timestamp.ts";
@@ -46,29 +47,23 @@ export function purgeAll(core: FileStoreCore, firstSeq: number): number {
 function purgeFiles(core: FileStoreCore, firstSeq: number): void {
   const { disk } = core.env;
   const totals = core.totals;
-  const oldBlocks = core.blocks;
-  totals.firstSeq = totals.lastSeq + 1;
-  totals.firstTime.clear();
-  totals.msgs = 0;
-  totals.bytes = 0;
-  if (firstSeq > totals.firstSeq) {
-    totals.firstSeq = firstSeq;
-    totals.lastSeq = firstSeq - 1;
-  }
-  for (const old of oldBlocks) {
+  const lastSeq = Math.max(totals.lastSeq, firstSeq - 1);
+  const block = blockAfterPurge(core, lastSeq);
+  if (core.options.syncAlways) block.file?.syncDataNow();
+  for (const old of core.blocks) {
     // Nothing of them is written, compressed or synced any more.
+    old.closeFile();
+    if (old === block) continue;
     old.closed = true;
     old.cache = null;
-    old.needSync = false;
-    old.closeFile();
   }
   core.unsynced.clear();
-  const block = core.newBlock();
-  block.lastTime.copyFrom(totals.lastTime);
-  if (block.lastSeq > 0) core.writeTombstone(block.lastSeq, block.lastTime);
-  flushBlock(block);
-  if (core.options.syncAlways) block.file?.syncDataNow();
-  block.closeFile();
+  if (block.needSync) core.unsynced.add(block);
+  totals.firstSeq = lastSeq + 1;
+  totals.firstTime.clear();
+  totals.lastSeq = lastSeq;
+  totals.msgs = 0;
+  totals.bytes = 0;
   core.blocks = [];
   core.byIndex = new Map();
   core.lastBlock = null;
@@ -90,6 +85,47 @@ function purgeFiles(core: FileStoreCore, firstSeq: number): void {
   if (core.options.syncAlways) disk.syncDirNow(core.options.storeDir);
   disk.removeTree(old);
   block.file = disk.open(block.path, "create");
+}
+
+/**
+ * Makes the block that a purge leaves, with the last sequence in it. Where the disk is full the
+ * oldest blocks go first to make room for it, as they are to go anyway.
+ */
+function blockAfterPurge(core: FileStoreCore, lastSeq: number): MsgBlock {
+  for (;;) {
+    const before = core.lastBlock;
+    try {
+      const block = core.newBlock(false);
+      block.lastTime.copyFrom(core.totals.lastTime);
+      if (lastSeq > 0) core.writeTombstone(lastSeq, block.lastTime);
+      flushBlock(block);
+      return block;
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      const failed = core.lastBlock;
+      if (failed !== null && failed !== before) {
+        core.removeBlockFiles(failed);
+        core.blocks.pop();
+        core.byIndex.delete(failed.index);
+        core.lastBlock = before;
+      }
+      if (core.blocks.length < 2) throw error;
+      dropIndex(core);
+      dropOldest(core);
+    }
+  }
+}
+
+/** Removes the first block with its messages. */
+function dropOldest(core: FileStoreCore): void {
+  const block = core.blocks[0]!;
+  const totals = core.totals;
+  forgetSubjects(core, block);
+  totals.msgs -= block.msgs;
+  totals.bytes -= block.bytes;
+  core.forceRemoveBlock(block);
+  totals.firstSeq = core.blocks[0]!.firstSeq;
+  totals.firstTime.copyFrom(core.blocks[0]!.firstTime);
 }
 
 /** Removes what matches `subject` below `before` (0: all) except the last `keep`. */
@@ -224,13 +260,7 @@ export function compactStream(core: FileStoreCore, seq: number): number {
 function compactTo(core: FileStoreCore, target: MsgBlock, seq: number): void {
   const totals = core.totals;
   settleLimits(core);
-  while (core.blocks[0] !== target) {
-    const block = core.blocks[0]!;
-    forgetSubjects(core, block);
-    totals.msgs -= block.msgs;
-    totals.bytes -= block.bytes;
-    core.forceRemoveBlock(block);
-  }
+  while (core.blocks[0] !== target) dropOldest(core);
   const removed: { seq: number; tsHigh: number; tsLow: number }[] = [];
   if (target.firstSeq < seq) {
     const msg = new StoredMsg();
