@@ -24,7 +24,6 @@ function tlsBlocks(options: Options): TlsOptions[] {
 
 /** One line for each feature: what operators read, and whether options ask for it. */
 const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] = [
-  ["jetstream: JetStream is not built yet", (options) => options.jetStream],
   [
     "cluster: routes between servers are not built yet",
     ({ cluster, routes }) => cluster.port !== 0 || cluster.listenStr !== "" || routes.length > 0,

@@ -21,6 +21,7 @@ import { Connection, type ConnectionRegistry } from "../core/connection/connecti
 import { Core } from "../core/core.ts";
 import type {
   Clock,
+  Disk,
   HttpServer,
   Listener,
   Logger,
@@ -32,6 +33,7 @@ import type {
   TlsUpgrader,
   Transport,
 } from "../platform/mod.ts";
+import { type JetStream, JetStreamStartError } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import { SystemServices } from "../events/mod.ts";
 import { type Monitor, startMonitoring } from "../monitor/mod.ts";
@@ -47,12 +49,14 @@ import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
 import { connectUrls } from "./connect_urls.ts";
 import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
+import { newJetStream } from "./jet_stream.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
 
 /** The world a server lives in. */
 export interface ServerEnvironment {
   readonly clock: Clock;
+  readonly disk: Disk;
   readonly loop: Loop;
   readonly random: Random;
   readonly net: Net;
@@ -93,6 +97,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   #nextConnectionId: number;
   #listener: Listener | null = null;
   #monitor: Monitor | null = null;
+  /** Null when it is not turned on. */
+  readonly jetStream: JetStream | null;
   readonly #tls: ClientTls | null;
   #running = false;
   #portsWritten = false;
@@ -121,6 +127,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
+    this.jetStream = options.jetStream ? newJetStream(this) : null;
   }
 
   #fillInfo(): void {
@@ -215,6 +222,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       });
     }
     this.#running = true;
+    this.#startJetStream();
     new SystemServices(this).start();
     this.#tls?.start();
     if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
@@ -227,6 +235,18 @@ export class Server implements ClientContext, ConnectionRegistry {
     writePortsFile(this);
     this.#portsWritten = true;
     log.notice("Server is ready");
+  }
+
+  #startJetStream(): void {
+    if (this.jetStream === null) return;
+    try {
+      this.jetStream.start();
+    } catch (error) {
+      if (!(error instanceof JetStreamStartError)) throw error;
+      throw new StartError(`Can't start JetStream: ${error.message}`, { cause: error });
+    }
+    this.info.jetstream = true;
+    this.info.domain = this.options.jetStreamDomain;
   }
 
   #listen(): void {
@@ -524,6 +544,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     await this.#acceptLoop;
     await Promise.all([...this.#serving]);
+    await this.jetStream?.stop();
     const monitor = this.#monitor;
     this.#monitor = null;
     await monitor?.stop();

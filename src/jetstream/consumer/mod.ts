@@ -1,0 +1,8 @@
+/**
+ * Consumers: see README.md.
+ *
+ * @module
+ */
+export { Consumer } from "./consumer.ts";
+export { addConsumer, type AddConsumerOptions, consumerReplicas } from "./create.ts";
+export { checkStreamInterest } from "./interest_cleanup.ts";

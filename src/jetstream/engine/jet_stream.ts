@@ -1,0 +1,302 @@
+/**
+ * JetStream of one server: its accounts, what they may use of the machine, and the end of each
+ * turn, when streams write and acknowledge and consumers deliver.
+ *
+ * Reference: jetStream in server/jetstream.go.
+ *
+ * @module
+ */
+import { textOfByteString } from "../../base/text/byte_string.ts";
+import { goQuote } from "../../base/text/go_format.ts";
+import type { Options } from "../../config/mod.ts";
+import { type Account, SYSTEM_ACCOUNT } from "../../core/account/account.ts";
+import type { Core } from "../../core/core.ts";
+import { InternalClient } from "../../core/internal/internal_client.ts";
+import { API_LEVEL, type ClusterInfo, type StorageType } from "../../jsapi/mod.ts";
+import { isNotFound } from "../../platform/mod.ts";
+import type { StoreEnvironment } from "../../store/mod.ts";
+import { Api } from "../api/api.ts";
+import type { Consumer } from "../consumer/consumer.ts";
+import { Advisories } from "../events/advisories.ts";
+import type { Stream } from "../stream/stream.ts";
+import { stopStream } from "../stream/stop.ts";
+import { storeCipher } from "./encryption.ts";
+import { JsAccount } from "./js_account.ts";
+import {
+  friendlyBytes,
+  type JetStreamConfig,
+  jetStreamConfig,
+  type MachineResources,
+} from "./js_config.ts";
+import { type ServerReservations, type TierLimits, unlimitedTiers } from "./limits.ts";
+import { recoverAccount } from "./recovery.ts";
+
+/** Rounds of streams and consumers at the end of one turn, before sockets have their chance. */
+const ROUNDS_MAX = 64;
+const RESOURCE_WARNING_MS = 10_000;
+
+/** What JetStream needs to know of its server. */
+export interface JetStreamHost {
+  readonly core: Core;
+  readonly options: Options;
+  /** Version that clients are told. */
+  readonly version: string;
+  readonly serverId: string;
+  readonly serverName: string;
+  readonly storeEnv: StoreEnvironment;
+  readonly machine: MachineResources;
+}
+
+/** JetStream cannot start; the message says why. */
+export class JetStreamStartError extends Error {
+  override readonly name = "JetStreamStartError";
+}
+
+/** JetStream of a server. */
+export class JetStream implements ServerReservations {
+  readonly core: Core;
+  readonly client: InternalClient;
+  readonly options: Options;
+  readonly version: string;
+  readonly config: JetStreamConfig;
+  readonly storeEnv: StoreEnvironment;
+  readonly events: Advisories;
+  readonly api: Api;
+  /** By the account's name, a byte string. */
+  readonly accounts: Map<string, JsAccount> = new Map();
+  /** Batches under way in all streams, and the bytes that atomic ones hold. */
+  readonly batches = { atomic: 0, fast: 0, stagedBytes: 0 };
+  memoryUsed = 0;
+  storeUsed = 0;
+  memoryReserved = 0;
+  storeReserved = 0;
+  stopping = false;
+  #lastResourceWarningMs = -Infinity;
+  #streams: Stream[] = [];
+  #consumers: Consumer[] = [];
+
+  constructor(readonly host: JetStreamHost) {
+    this.core = host.core;
+    this.options = host.options;
+    this.version = host.version;
+    this.storeEnv = host.storeEnv;
+    this.client = new InternalClient(host.core);
+    const { log } = host.core.env;
+    this.config = jetStreamConfig(host.options, host.machine, (text) => log.warn(text));
+    this.events = new Advisories(this.client, this.config.domain, {
+      name: host.serverName,
+      id: host.serverId,
+      cluster: host.options.cluster.name,
+    });
+    this.api = new Api(this);
+  }
+
+  get maxMemory(): number {
+    return this.config.maxMemory;
+  }
+
+  get maxStore(): number {
+    return this.config.maxStore;
+  }
+
+  /** Opens all that is stored, and listens. Throws {@linkcode JetStreamStartError}. */
+  start(): void {
+    const { log, clock } = this.core.env;
+    const startedMs = clock.monotonicMs();
+    log.notice("Starting JetStream");
+    this.#prepareDirectory();
+    this.#announce();
+    this.core.beforeFlush = () => this.endTurn();
+    const limits = this.#configuredLimits();
+    for (const account of this.core.accounts.values()) {
+      if (account === this.core.systemAccount) continue;
+      const tiers = limits.get(account.name);
+      if (tiers !== undefined) this.enable(account, tiers);
+      this.api.listen(account);
+    }
+    const tookMs = clock.monotonicMs() - startedMs;
+    log.notice(`Took ${tookMs.toFixed(3)}ms to start JetStream`);
+  }
+
+  #prepareDirectory(): void {
+    const { disk } = this.storeEnv;
+    const { storeDir } = this.config;
+    const stat = disk.stat(storeDir);
+    if (stat !== null && !stat.isDirectory) {
+      throw new JetStreamStartError("storage directory is not a directory");
+    }
+    try {
+      disk.makeDirs(storeDir);
+      const probe = `${storeDir}/_test_${this.core.env.random.below(1 << 30)}`;
+      disk.writeFile(probe, new Uint8Array(0));
+      disk.remove(probe);
+    } catch (cause) {
+      const text = stat === null
+        ? `could not create storage directory - ${(cause as Error).message}`
+        : "storage directory is not writable";
+      throw new JetStreamStartError(text, { cause });
+    }
+  }
+
+  #announce(): void {
+    const { log } = this.core.env;
+    const { config, options } = this;
+    if (!options.disableJetStreamBanner) {
+      log.notice("    _ ___ _____ ___ _____ ___ ___   _   __  __");
+      log.notice(" _ | | __|_   _/ __|_   _| _ \\ __| /_\\ |  \\/  |");
+      log.notice("| || | _|  | | \\__ \\ | | |   / _| / _ \\| |\\/| |");
+      log.notice(" \\__/|___| |_| |___/ |_| |_|_\\___/_/ \\_\\_|  |_|");
+      log.notice("");
+      log.notice("         https://docs.nats.io/jetstream");
+      log.notice("");
+    }
+    log.notice("---------------- JETSTREAM ----------------");
+    if (config.strict) log.notice("  Strict:          true");
+    log.notice(`  Max Memory:      ${friendlyBytes(config.maxMemory)}`);
+    log.notice(`  Max Storage:     ${friendlyBytes(config.maxStore)}`);
+    log.notice(`  Store Directory: ${goQuote(config.storeDir)}`);
+    if (config.domain !== "") log.notice(`  Domain:          ${config.domain}`);
+    if (options.jetStreamKey !== "") {
+      log.notice(`  Encryption:      ${storeCipher(options.jetStreamCipher)}`);
+    }
+    log.notice(`  API Level:       ${API_LEVEL}`);
+    log.notice("-------------------------------------------");
+  }
+
+  /** Limits of each account that has JetStream, by name. */
+  #configuredLimits(): Map<string, TierLimits> {
+    const { accounts } = this.options;
+    const limits = new Map<string, TierLimits>();
+    const declared = accounts.filter(({ name }) => name !== SYSTEM_ACCOUNT);
+    if (declared.length === 0) limits.set(this.core.globalAccount.name, unlimitedTiers());
+    for (const { name, jetStream } of declared) {
+      if (jetStream !== null) limits.set(name, new Map([["", { ...jetStream }]]));
+    }
+    return limits;
+  }
+
+  /** Gives an account JetStream and opens its streams. */
+  enable(account: Account, limits: TierLimits): JsAccount {
+    const own = new JsAccount(this, account, limits);
+    this.accounts.set(account.name, own);
+    this.core.env.log.debug(`Enabled JetStream for account "${textOfByteString(account.name)}"`);
+    recoverAccount(own);
+    return own;
+  }
+
+  /** JetStream of an account, or null when it has none. */
+  accountOf(account: Account): JsAccount | null {
+    return this.accounts.get(account.name) ?? null;
+  }
+
+  /** Reserves what a stream may use at most; -1 reserves nothing. */
+  reserve(storage: StorageType, bytes: number): void {
+    if (bytes <= 0) return;
+    if (storage === "memory") this.memoryReserved += bytes;
+    else this.storeReserved += bytes;
+  }
+
+  release(storage: StorageType, bytes: number): void {
+    if (bytes <= 0) return;
+    if (storage === "memory") this.memoryReserved -= bytes;
+    else this.storeReserved -= bytes;
+  }
+
+  /** Whether the server's memory or disk for JetStream is used up. */
+  limitsExceeded(storage: StorageType): boolean {
+    return storage === "memory" ? this.memoryUsed > this.maxMemory : this.storeUsed > this.maxStore;
+  }
+
+  /** Tells the operator, at most every ten seconds, that no more fits. */
+  warnResourcesExceeded(storage: StorageType): void {
+    const nowMs = this.core.env.clock.monotonicMs();
+    if (nowMs - this.#lastResourceWarningMs < RESOURCE_WARNING_MS) return;
+    this.#lastResourceWarningMs = nowMs;
+    this.core.env.log.error(`JetStream ${storage} resource limits exceeded for server`);
+  }
+
+  /** Where streams and consumers live: here. */
+  clusterInfo(): ClusterInfo {
+    return {
+      name: this.options.cluster.name,
+      raftGroup: "",
+      leader: this.host.serverName,
+      leaderSince: null,
+      systemAcc: false,
+      trafficAcc: "",
+      replicas: [],
+    };
+  }
+
+  /** The stream has something to write or to acknowledge at the end of the turn. */
+  markStreamDirty(stream: Stream): void {
+    if (stream.dirty) return;
+    stream.dirty = true;
+    this.#streams.push(stream);
+    this.core.scheduleFlush();
+  }
+
+  /** The consumer has something to deliver at the end of the turn. */
+  markConsumerReady(consumer: Consumer): void {
+    if (consumer.ready) return;
+    consumer.ready = true;
+    this.#consumers.push(consumer);
+    this.core.scheduleFlush();
+  }
+
+  /**
+   * Streams write and acknowledge, then consumers deliver, until there is nothing more to do or
+   * sockets should have their chance.
+   */
+  endTurn(): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      if (this.#streams.length === 0 && this.#consumers.length === 0) return;
+      const streams = this.#streams;
+      this.#streams = [];
+      for (let i = 0; i < streams.length; i++) streams[i]!.endTurn();
+      const consumers = this.#consumers;
+      this.#consumers = [];
+      for (let i = 0; i < consumers.length; i++) {
+        const consumer = consumers[i]!;
+        consumer.ready = false;
+        if (!consumer.closed) consumer.deliver();
+      }
+    }
+    this.core.env.loop.nextTurn(() => {
+      if (!this.stopping) this.core.scheduleFlush();
+    });
+  }
+
+  /** Ends all streams; their data stays. */
+  async stop(): Promise<void> {
+    if (this.stopping) return;
+    this.core.env.log.notice("Initiating JetStream Shutdown...");
+    this.endTurn();
+    this.stopping = true;
+    this.api.stop();
+    const streams = [...this.accounts.values()].flatMap(({ streams }) => [...streams.values()]);
+    const failures: unknown[] = [];
+    for (const stream of streams) {
+      try {
+        await stopStream(stream, { deleteState: false, advisory: false });
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    this.core.beforeFlush = null;
+    for (const failure of failures) {
+      this.core.env.log.error(`JetStream shutdown: ${(failure as Error).message}`);
+    }
+    this.core.env.log.notice("JetStream Shutdown");
+  }
+
+  /** Entries of a directory; none when it is missing. */
+  entries(path: string): string[] {
+    try {
+      return this.storeEnv.disk.list(path).map(({ name }) => name);
+    } catch (error) {
+      if (isNotFound(error)) return [];
+      throw error;
+    }
+  }
+}
