@@ -86,6 +86,10 @@ const LF = 10;
 const BLANK = 32;
 const TAB = 9;
 
+/** Room that a message which comes in pieces starts with. */
+const SPLIT_MESSAGE_BYTES_MIN = 32 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
 const NO_TRANSITION = 255;
 
 /** `[state][byte]` to the next state while the name of an operation is read. */
@@ -396,11 +400,25 @@ export class ClientParser {
     const wanted = m.sizeBytes - this.#msgLength;
     const taken = Math.min(wanted, end - i);
     if (taken > 0) {
+      this.#reserve(this.#msgLength + taken);
       this.#msg.set(buffer.subarray(i, i + taken), this.#msgLength);
       this.#msgLength += taken;
     }
     if (this.#msgLength >= m.sizeBytes) this.state = MSG_END_R;
     return i + taken - 1;
+  }
+
+  /**
+   * Makes room for `received` bytes of a split message and its line end. The room grows with what
+   * has come, not with what was announced: announcing costs a client nothing.
+   */
+  #reserve(received: number): void {
+    const msg = this.#msg!;
+    if (received + 2 <= msg.length) return;
+    const ahead = Math.max(received * 4, SPLIT_MESSAGE_BYTES_MIN);
+    const room = new Uint8Array(Math.max(received, Math.min(this.message.sizeBytes, ahead)) + 2);
+    room.set(msg.subarray(0, this.#msgLength));
+    this.#msg = room;
   }
 
   #messageComplete(buffer: Uint8Array, i: number): void {
@@ -553,9 +571,9 @@ export class ClientParser {
       case MSG_END_R:
       case MSG_END_N:
         if (this.#msg === null) {
-          const m = this.message;
           this.#keepArguments();
-          this.#msg = new Uint8Array(m.sizeBytes + 2);
+          this.#msg = NO_BYTES;
+          this.#reserve(end - this.#argStart);
           this.#msg.set(buffer.subarray(this.#argStart, end));
           this.#msgLength = end - this.#argStart;
         }

@@ -392,7 +392,8 @@ export class Connection implements OutboundOwner {
       loop.clearTimer(timer);
       this.#release();
     };
-    const timer = loop.setTimer(release, LAST_FLUSH_MS);
+    // A loop that is late must not cut off what would leave at once.
+    const timer = loop.setTimer(() => loop.nextTurn(release), LAST_FLUSH_MS);
     this.out.flush();
     void this.out.drained().then(release);
   }

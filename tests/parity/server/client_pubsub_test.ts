@@ -112,7 +112,7 @@ Deno.test("TestClientRemoveSubsOnDisconnect", async () => {
 });
 
 Deno.test("TestClientDoesNotAddSubscriptionsWhenConnectionClosed", async () => {
-  await using server = await testServer();
+  await using server = await testServer({ noSystemAccount: true });
   const { client, connection } = await server.rawWithConnection();
   await client.flush();
   const sent = client.send("SUB foo 1\r\nSUB bar 2\r\n");

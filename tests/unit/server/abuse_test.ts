@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { RawClient } from "../../harness/raw_client.ts";
-import { testServer } from "../../harness/server.ts";
+import { usedBytes } from "../../harness/memory.ts";
+import { type TestServer, testServer } from "../../harness/server.ts";
 
 Deno.test("a flood of connections that never log in is cut off while others are served", async () => {
   await using server = await testServer({
@@ -96,4 +97,48 @@ Deno.test("CONNECTs of any shape are answered or refused", async () => {
     client.close();
   }
   await steady.flush();
+});
+
+/** Bytes that each of many connections costs that have sent `text` and wait, both ends together. */
+async function costOfWaiting(
+  server: TestServer,
+  good: RawClient,
+  text: string,
+): Promise<number> {
+  const count = 200;
+  const before = usedBytes();
+  const waiting = await Promise.all(
+    Array.from({ length: count }, () => RawClient.connect(server.port)),
+  );
+  await Promise.all(waiting.map((client) => client.send(text)));
+  await server.clientsCount(count + 1);
+  // The one that behaves is served as ever.
+  for (let i = 0; i < 20; i++) {
+    const startMs = performance.now();
+    await good.flush();
+    assert(performance.now() - startMs < 1000);
+  }
+  const grown = usedBytes() - before;
+  await Promise.all(waiting.map((client) => client.end()));
+  await server.clientsCount(1);
+  return grown / count;
+}
+
+Deno.test("a flood of CONNECTs without an end holds no more than their control lines", async () => {
+  await using server = await testServer({ authorization: "secret", authTimeoutMs: 60_000 });
+  const good = await server.rawLogin({ auth_token: "secret" });
+  await good.flush();
+  const silent = await costOfWaiting(server, good, "");
+  const half = await costOfWaiting(server, good, `CONNECT {"auth_token":"${"x".repeat(4000)}`);
+  // A control line of 4 KiB may be kept, and a read buffer of twice its size.
+  assert(half - silent < 24 * 1024, `${silent} bytes silent, ${half} with half a CONNECT`);
+});
+
+Deno.test("a payload that is announced and never comes costs next to nothing", async () => {
+  await using server = await testServer();
+  const good = await server.rawLogin();
+  await good.flush();
+  const silent = await costOfWaiting(server, good, "");
+  const begun = await costOfWaiting(server, good, "CONNECT {}\r\nPUB foo 1048576\r\nhello");
+  assert(begun - silent < 64 * 1024, `${silent} bytes silent, ${begun} with a payload begun`);
 });
