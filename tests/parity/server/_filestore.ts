@@ -10,6 +10,7 @@ import { streamStoreConfig } from "../../../src/store/config.ts";
 import { compactBlock } from "../../../src/store/file/block/compact.ts";
 import type { MsgBlock } from "../../../src/store/file/block/msg_block.ts";
 import { FileStore } from "../../../src/store/file/file_store.ts";
+import { MemoryStore } from "../../../src/store/memory/memory_store.ts";
 import { LoadCode, StoredMsg } from "../../../src/store/stored_msg.ts";
 import type {
   LostStreamData,
@@ -49,9 +50,10 @@ export function cacheBytes(fs: FileStore): number {
   return fs.core.blocks.reduce((sum, block) => sum + (block.cache?.length ?? 0), 0);
 }
 
-/** Interior deletes that blocks remember. */
-export function deletedEntries(fs: FileStore): number {
-  return fs.core.blocks.reduce((sum, block) => sum + block.deleted.size, 0);
+/** Interior deletes that a store remembers. */
+export function deletedEntries(store: StreamStore): number {
+  if (store instanceof MemoryStore) return store.messages.deleted.size;
+  return (store as FileStore).core.blocks.reduce((sum, block) => sum + block.deleted.size, 0);
 }
 
 /** True when a block knows its subjects. */

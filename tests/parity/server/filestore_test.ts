@@ -6,19 +6,21 @@ import { StoreError } from "../../../src/store/errors.ts";
 import { recordSize } from "../../../src/store/file/format/record.ts";
 import { filteredPending, MsgFilter } from "../../../src/store/file/block/search.ts";
 import { bytesOf, eachFileStore, get, NO_BYTES, put } from "../../sim/store_permutations.ts";
+import { VirtualTime } from "../../sim/virtual_time.ts";
 import { realEnvironment, temporaryDirectory } from "../../sim/environment.ts";
 
 const HELLO = "Hello World";
 const numbered = (i: number) => `[${String(i).padStart(8, "0")}] Hello World!`;
 
-Deno.test("TestFileStoreBasics", (t) =>
-  eachFileStore(t, async ({ open }) => {
+Deno.test("TestFileStoreBasics", (t) => {
+  const time = new VirtualTime();
+  return eachFileStore(t, async ({ open }) => {
     const fs = open();
     for (let i = 1; i <= 5; i++) {
-      const nowNs = BigInt(Date.now()) * 1_000_000n;
+      const nowNs = BigInt(time.nowMs) * 1_000_000n;
       assertEquals(put(fs, "foo", HELLO), i);
       const ts = fs.state().lastTimeNs;
-      assert(ts >= nowNs && ts <= nowNs + 50_000_000n);
+      assert(ts >= nowNs && ts <= nowNs + 1_000_000n);
     }
     assertEquals(fs.state().msgs, 5);
     assertEquals(fs.state().bytes, 5 * recordSize(3, 0, HELLO.length));
@@ -30,7 +32,8 @@ Deno.test("TestFileStoreBasics", (t) =>
       assertEquals(fs.state().msgs, left);
     }
     await fs.stop();
-  }));
+  }, time.environment());
+});
 
 Deno.test("TestFileStoreMsgHeaders", (t) =>
   eachFileStore(t, async ({ open }) => {
@@ -160,18 +163,23 @@ Deno.test("TestFileStoreBytesLimitWithDiscardNew", (t) =>
     await fs.stop();
   }));
 
-Deno.test("TestFileStoreTimeStamps", (t) =>
-  eachFileStore(t, async ({ open }) => {
+Deno.test("TestFileStoreTimeStamps", (t) => {
+  const time = new VirtualTime();
+  return eachFileStore(t, async ({ open }) => {
     const fs = open();
-    let last = BigInt(Date.now() - 1) * 1_000_000n;
-    for (let i = 0; i < 10; i++) put(fs, "foo", HELLO);
+    let last = BigInt(time.nowMs) * 1_000_000n;
+    for (let i = 0; i < 10; i++) {
+      time.advance(5);
+      put(fs, "foo", HELLO);
+    }
     for (let seq = 1; seq <= 10; seq++) {
       const { ns } = get(fs, seq)!;
       assert(ns > last);
       last = ns;
     }
     await fs.stop();
-  }));
+  }, time.environment());
+});
 
 Deno.test("TestFileStoreCompact", (t) =>
   eachFileStore(t, async ({ open }) => {

@@ -4,15 +4,17 @@ import { StoreError } from "../../../src/store/errors.ts";
 import { memoryMsgSize } from "../../../src/store/memory/memory_store.ts";
 import { FastState } from "../../../src/store/stream_store.ts";
 import { bytesOf, get, memoryStore, put } from "../../sim/store_permutations.ts";
+import { VirtualTime } from "../../sim/virtual_time.ts";
 
 const HELLO = "Hello World";
 
 Deno.test("TestMemStoreBasics", async () => {
-  const ms = memoryStore();
-  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  const time = new VirtualTime();
+  const ms = memoryStore({}, time.environment());
+  const nowNs = BigInt(time.nowMs) * 1_000_000n;
   assertEquals(put(ms, "foo", HELLO), 1);
   const state = ms.state();
-  assert(state.lastTimeNs >= nowNs && state.lastTimeNs <= nowNs + 50_000_000n);
+  assert(state.lastTimeNs >= nowNs && state.lastTimeNs <= nowNs + 1_000_000n);
   assertEquals([state.msgs, state.bytes], [1, memoryMsgSize(3, 0, HELLO.length)]);
   assertEquals([get(ms, 1)?.subject, get(ms, 1)?.payload], ["foo", HELLO]);
   await ms.stop();
@@ -53,9 +55,13 @@ Deno.test("TestMemStoreBytesLimitWithDiscardNew", async () => {
 });
 
 Deno.test("TestMemStoreTimeStamps", async () => {
-  const ms = memoryStore();
-  let last = BigInt(Date.now() - 1) * 1_000_000n;
-  for (let i = 0; i < 10; i++) put(ms, "foo", HELLO);
+  const time = new VirtualTime();
+  const ms = memoryStore({}, time.environment());
+  let last = BigInt(time.nowMs) * 1_000_000n;
+  for (let i = 0; i < 10; i++) {
+    time.advance(0.005);
+    put(ms, "foo", HELLO);
+  }
   for (let seq = 1; seq <= 10; seq++) {
     const { ns } = get(ms, seq)!;
     assert(ns > last);

@@ -190,31 +190,37 @@ Deno.test("TestSeqSetDistinctUnion", () => {
   for (const seq of all) assert(set.exists(seq));
 });
 
-/** A version 1 encoding, built by its layout: 64 buckets a node, heights ignored. */
-function encodeVersion1(seqs: number[]): Uint8Array {
-  const bases = [...new Set(seqs.map((seq) => Math.floor(seq / 4096) * 4096))];
-  const bytes = new Uint8Array(10 + bases.length * (8 + 512 + 2));
+/** A version 1 encoding: nodes of 64 buckets in pre-order, each given as base and height. */
+function encodeVersion1(nodes: [number, number][], seqs: number[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(10 + nodes.length * (8 + 512 + 2));
   const view = new DataView(bytes.buffer);
   bytes.set([22, 1]);
-  view.setUint32(2, bases.length, true);
+  view.setUint32(2, nodes.length, true);
   view.setUint32(6, seqs.length, true);
   let at = 10;
-  for (const base of bases) {
+  for (const [base, height] of nodes) {
     view.setBigUint64(at, BigInt(base), true);
     at += 8;
     for (const seq of seqs.filter((s) => s >= base && s < base + 4096)) {
       bytes[at + ((seq - base) >> 3)]! |= 1 << ((seq - base) & 7);
     }
     at += 512;
-    view.setUint16(at, 1, true);
+    view.setUint16(at, height, true);
     at += 2;
   }
   return bytes;
 }
 
-Deno.test("TestSeqSetDecodeV1", () => {
+Deno.test("TestSeqSetDecodeV1", async () => {
   const seqs = [22, 222, 2222, 222_222, 2_222_222];
-  const { set } = decodeSequenceSet(encodeVersion1(seqs));
+  const bytes = encodeVersion1([[221_184, 2], [0, 1], [2_220_032, 1]], seqs);
+  // SHA-256 of the bytes in the reference's test, which its version 1 wrote.
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  assertEquals(
+    digest.toHex(),
+    "9b567d1e542f864ce7ddc99b0acaae3afe21228c0fa02096ceb35db49b09386f",
+  );
+  const { set } = decodeSequenceSet(bytes);
   assertEquals(set.size, seqs.length);
   for (const seq of seqs) assert(set.exists(seq));
 });
