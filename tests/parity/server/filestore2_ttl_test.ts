@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { putVarint64 } from "../../../src/base/bytes/varint.ts";
 import { headerValue } from "../../../src/protocol/headers.ts";
+import { scheduleRules } from "../../../src/jetstream/schedule/rules.ts";
 import { HeaderName } from "../../../src/store/headers.ts";
 import { StoreError } from "../../../src/store/errors.ts";
 import { recordSize } from "../../../src/store/file/format/record.ts";
@@ -17,16 +18,9 @@ import { figures, headersOf, msgsPath, removeIndex } from "./_filestore2.ts";
 
 const TTL_CONFIG = { subjects: ["test"], allowMsgTtl: true };
 
-/** Knows when an `@at` schedule is due; what it produces is JetStream's part. */
-const AT_RULES: ScheduleRules = {
-  next: (msg) => {
-    const value = headerValue(msg.bytes, msg.headersAt, msg.headersEnd, HeaderName.Schedule);
-    const match = /^@at (.+)$/.exec(value ?? "");
-    return match === null ? null : { sec: Math.floor(Date.parse(match[1]!) / 1000), ns: 0 };
-  },
-  producedBy: () => ({ scheduler: "", next: null }),
-  produce: () => null,
-};
+function rulesOf(time: VirtualTime): ScheduleRules {
+  return scheduleRules(time.environment().clock);
+}
 
 function scheduleHeaders(atMs: number, more: Record<string, string> = {}): Uint8Array {
   return headersOf({ "Nats-Schedule": `@at ${new Date(atMs).toISOString()}`, ...more });
@@ -194,13 +188,38 @@ Deno.test("TestFileStoreNoPanicOnRecoverTTLWithCorruptBlocks", async (t) => {
   }, time.environment());
 });
 
+Deno.test("TestFileStoreMessageSchedule", async () => {
+  const time = new VirtualTime();
+  using stores = plainStores(time.environment());
+  const fs = stores.open(
+    { name: "TEST", subjects: ["foo.*"], allowMsgSchedules: true },
+    { scheduleRules: rulesOf(time) },
+  );
+  const published: { subject: string; headers: Uint8Array }[] = [];
+  fs.registerProcessMsg(({ subject, headers }) =>
+    void published.push({ subject, headers: headers.slice() })
+  );
+  const headers = scheduleHeaders(time.nowMs + 1000, { "Nats-Schedule-Target": "foo.target" });
+  fs.storeMsg("foo.schedule", headers, NO_BYTES, 0);
+  time.advance(900);
+  assertEquals(published.length, 0);
+  time.advance(4000);
+  const [msg] = published;
+  assert(msg !== undefined);
+  assertEquals(msg.subject, "foo.target");
+  const value = (name: string) => headerValue(msg.headers, 0, msg.headers.length, name);
+  assertEquals(value("Nats-Scheduler"), "foo.schedule");
+  assertEquals(value("Nats-Schedule-Next"), "purge");
+  await fs.stop();
+});
+
 Deno.test("TestFileStoreMessageScheduleRecovered", async (t) => {
   const time = new VirtualTime();
   using stores = plainStores(time.environment());
   const open = () =>
     stores.open(
       { name: "TEST", subjects: ["foo.*"], allowMsgSchedules: true },
-      { scheduleRules: AT_RULES },
+      { scheduleRules: rulesOf(time) },
     );
   await t.step("BeforeRestart", async () => {
     const fs = open();
@@ -275,7 +294,7 @@ Deno.test("TestFileStorePurgeMsgBlockRemovesSchedules", async (t) => {
       { subjects: ["foo.*"], allowMsgSchedules: true },
       {
         blockBytes: recordSize("foo.sched.0".length, headers(0).length, 1) * 5,
-        scheduleRules: AT_RULES,
+        scheduleRules: rulesOf(time),
       },
     );
     for (let i = 0; i < 10; i++) fs.storeMsg(`foo.sched.${i}`, headers(i), bytesOf("x"), 0);
@@ -294,7 +313,7 @@ Deno.test("TestFileStoreRecoverTTLAndScheduleStateAndCounters", async (t) => {
     const open = () =>
       stores.open(
         { subjects: [">"], allowMsgTtl: true, allowMsgSchedules: true },
-        { scheduleRules: AT_RULES },
+        { scheduleRules: rulesOf(time) },
       );
     let fs = open();
     fs.storeMsg("foo", scheduleHeaders(time.nowMs + 5000, { "Nats-TTL": "5" }), NO_BYTES, 5);
@@ -314,7 +333,7 @@ Deno.test("TestFileStoreSchedulingRecoveryAliasCorruption", async () => {
   const open = () =>
     stores.open(
       { name: "SCHED", subjects: ["sched.>"], allowMsgSchedules: true },
-      { blockBytes: 4096, scheduleRules: AT_RULES },
+      { blockBytes: 4096, scheduleRules: rulesOf(time) },
     );
   const subjects = Array.from(
     { length: 40 },
