@@ -368,7 +368,7 @@ export class ClientConnection implements ClientOperations {
   }
 
   onError(text: string): ParseStatus {
-    this.connection.error(`Client Error ${text}`);
+    this.connection.error(`Client Error ${textOfByteString(text)}`);
     this.connection.close(ClosedState.ParseError);
     return ParseStatus.Ended;
   }

@@ -130,6 +130,10 @@ function parseHost(host: string, url: string): string {
 
 const USER_CHARACTERS = /^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/;
 
+function isAsciiControl(char: string): boolean {
+  return char < " " || char === "\x7f";
+}
+
 /**
  * Parses `raw` like Go's `url.Parse`.
  *
@@ -138,8 +142,7 @@ const USER_CHARACTERS = /^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/;
 export function parseServerUrl(raw: string): ServerUrl {
   const hash = raw.indexOf("#");
   const whole = hash >= 0 ? raw.slice(0, hash) : raw;
-  // deno-lint-ignore no-control-regex -- control characters are what Go refuses here
-  if (/[\x00-\x1f\x7f]/.test(whole)) {
+  if ([...whole].some(isAsciiControl)) {
     throw new UrlError(whole, "net/url: invalid control character in URL");
   }
   const url: ServerUrl = {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { byteStringOf } from "../base/text/byte_string.ts";
 import { goQuoteBytes } from "../base/text/go_format.ts";
 import { ArgumentList } from "./arguments.ts";
 import { InboundMessage } from "./inbound_message.ts";
@@ -37,7 +38,7 @@ export interface ClientOperations {
   onUnsub(parser: ClientParser, buffer: Uint8Array, start: number, end: number): ParseStatus;
   onPing(): void;
   onPong(): void;
-  /** An -ERR from the client. */
+  /** An -ERR from the client, as a byte string. */
   onError(text: string): ParseStatus;
   /** An INFO, which clients have no reason to send. */
   onInfo(buffer: Uint8Array, start: number, end: number): ParseStatus;
@@ -486,7 +487,7 @@ export class ClientParser {
         status = operations.onInfo(args, start, end);
         break;
       default:
-        status = operations.onError(new TextDecoder().decode(args.subarray(start, end)));
+        status = operations.onError(byteStringOf(args, start, end));
     }
     this.#drop = 0;
     this.state = OP_START;

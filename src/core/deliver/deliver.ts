@@ -199,7 +199,7 @@ function deliverOne(
   const sequence = ++subscription.delivered;
   const max = subscription.max;
   if (max > 0 && sequence >= max) {
-    to.debug(`Auto-unsubscribe limit of ${max} reached for sid '${subscription.sid}'`);
+    noteLimit(to, subscription);
     to.removeSubscription(subscription);
     if (sequence > max) return false;
   }
@@ -223,6 +223,10 @@ function deliverOne(
     if (out.pendingBytes > maxPending) to.onMaxPending();
   } else if (maxPending < CROWDED_BYTES && out.pendingBytes > maxPending) to.onMaxPending();
   return true;
+}
+
+function noteLimit(to: Connection, { max, sid }: Subscription): void {
+  to.debug(`Auto-unsubscribe limit of ${max} reached for sid '${sid}'`);
 }
 
 function deliverInternal(

@@ -30,8 +30,9 @@ export const EMPTY_RECORD_BYTES = RECORD_HEAD_BYTES + CHECKSUM_BYTES;
 /** A longer record is taken for damage, and never written. */
 export const RECORD_BYTES_MAX = 32 * 1024 * 1024;
 
-/** Marks in the upper half of a record's sequence. */
+/** Marks an erased record in the upper half of its sequence. */
 export const ERASED_BIT = 0x80000000;
+/** Marks a tombstone there. */
 export const TOMBSTONE_BIT = 0x40000000;
 const MARK_BITS = 0xc0000000;
 const HEADERS_BIT = 0x80000000;
