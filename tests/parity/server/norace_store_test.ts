@@ -93,24 +93,6 @@ Deno.test("TestNoRaceJetStreamConsumerFileStoreConcurrentDiskIO", async () => {
   await fs.stop();
 });
 
-Deno.test("TestNoRaceJetStreamFileStoreCompaction", async () => {
-  using stores = plainStores();
-  // Go publishes to a stream; this is its store. A fifth of the messages.
-  const fs = stores.open(
-    { name: "KV", subjects: ["KV.>"], maxMsgsPerSubject: 1 },
-    { asyncFlush: true },
-  );
-  const payload = crypto.getRandomValues(new Uint8Array(4096));
-  put(fs, "KV.FM", payload);
-  for (let round = 0; round < 2; round++) {
-    for (let i = 1; i <= 2000; i++) put(fs, `KV.${i}`, payload);
-  }
-  fs.flushAllPending();
-  const { total, reported } = fs.utilization();
-  assert(reported / total >= 0.8, `${reported} of ${total}`);
-  await fs.stop();
-});
-
 Deno.test("TestNoRaceJetStreamFileStoreKeyFileCleanup", async () => {
   using stores = plainStores();
   const fs = stores.open(
@@ -157,42 +139,6 @@ Deno.test("TestNoRaceJetStreamFileStoreLargeKVAccessTiming", async () => {
   const seekFirstMs = fastest(5, () => firstSeqOf(fs.core, "KV.STREAM_NAME.1"));
   const seekLastMs = fastest(5, () => firstSeqOf(fs.core, `KV.STREAM_NAME.${count}`));
   assert(seekFirstMs <= 0.1 && seekLastMs <= 0.2, `${seekFirstMs} ms, ${seekLastMs} ms`);
-  await fs.stop();
-});
-
-Deno.test("TestNoRaceJetStreamMemstoreWithLargeInteriorDeletes", async () => {
-  // Go publishes to a stream; this is its store.
-  const ms = memoryStore({ name: "TEST", subjects: ["foo", "bar"], maxMsgsPerSubject: 1 });
-  put(ms, "foo", "Hello World!");
-  for (let i = 0; i < 1_000_000; i++) put(ms, "bar", "Hello World!");
-  const elapsedMs = fastest(3, () => {
-    const state = ms.state();
-    assertEquals([state.msgs, state.firstSeq, state.lastSeq], [2, 1, 1_000_001]);
-    assertEquals(state.numDeleted, 999_999);
-  });
-  assert(elapsedMs < 100, `${elapsedMs} ms`);
-  await ms.stop();
-});
-
-Deno.test("TestNoRaceBinaryStreamSnapshotEncodingBasic", async () => {
-  using stores = plainStores();
-  // Go publishes to a stream; this is its store.
-  const fs = stores.open({ name: "TEST", subjects: ["*"], maxMsgsPerSubject: 1 });
-  put(fs, "key:1", "hello");
-  const payload = "Z".repeat(8 * 1024);
-  for (let i = 0; i <= 1000; i++) put(fs, "key:2", payload);
-  for (let i = 3; i <= 1000; i++) {
-    put(fs, `key:${i}`, payload);
-    put(fs, `key:${i}`, payload);
-  }
-  put(fs, "key:2", "hello");
-  put(fs, "key:2", "world");
-  assertEquals(figures(fs), [1000, 1, 3000]);
-  assertEquals(fs.state().numDeleted, 2000);
-  const encoded = fs.encodedStreamState(0);
-  const state = decodeStreamState(encoded);
-  assertEquals([state.msgs, state.firstSeq, state.lastSeq], [1000, 1, 3000]);
-  assertEquals(deletedIn(encoded), 2000);
   await fs.stop();
 });
 
