@@ -181,8 +181,6 @@ function acknowledgeAll(o: Consumer, streamSeq: number, consumerSeq: number): vo
 export function forgetAll(o: Consumer, streamSeq: number, consumerSeq: number): number[] {
   const { pending } = o;
   const gap = streamSeq - o.ackFloorStream;
-  o.ackFloorConsumer = consumerSeq;
-  o.ackFloorStream = streamSeq;
   const done: number[] = [];
   if (gap > pending.size) {
     for (const seq of pending.keys()) if (seq <= streamSeq) done.push(seq);
@@ -194,7 +192,13 @@ export function forgetAll(o: Consumer, streamSeq: number, consumerSeq: number): 
     o.redelivered.delete(seq);
     o.redeliverQueue.remove(seq);
   }
-  storeAcked(o, consumerSeq, streamSeq);
+  // A redelivery is numbered above the first deliveries of others that are still open.
+  const lowest = pending.lowest();
+  o.ackFloorConsumer = lowest === 0
+    ? consumerSeq
+    : Math.min(consumerSeq, pending.get(lowest)!.sequence - 1);
+  o.ackFloorStream = streamSeq;
+  storeAcked(o, o.ackFloorConsumer, streamSeq);
   return done;
 }
 

@@ -72,7 +72,7 @@ export function messageRemoved(o: Consumer, seq: number): void {
   const wasFull = maxAckPending > 0 && o.pending.size >= maxAckPending;
   const { sequence } = pending;
   if (ackPolicy === "explicit") forgetOne(o, seq, sequence);
-  else if (sequence === o.ackFloorConsumer + 1) forgetAll(o, seq, sequence);
+  else if (seq === o.pending.lowest()) forgetAll(o, seq, sequence);
   else {
     // Those before it are not acknowledged: the floor stays.
     o.pending.delete(seq);

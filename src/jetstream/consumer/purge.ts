@@ -27,18 +27,21 @@ export function consumerPurged(
       if (isWider && !isStored(o, seq)) forgetOne(o, seq, sequence);
       continue;
     }
-    if (sequence > o.ackFloorConsumer) o.ackFloorConsumer = sequence;
     o.pending.delete(seq);
     o.redelivered.delete(seq);
     o.redeliverQueue.remove(seq);
     storeAcked(o, sequence, seq);
   }
-  if (o.pending.size === 0) {
-    o.pending.clear();
+  const lowest = o.pending.lowest();
+  if (lowest === 0) {
     o.redelivered.clear();
     o.redeliverQueue.clear();
     o.ackFloorConsumer = o.consumerSeq - 1;
     o.ackFloorStream = o.streamSeq - 1;
+  } else {
+    // What lies between may have been acknowledged before.
+    o.ackFloorConsumer = Math.max(o.ackFloorConsumer, o.pending.get(lowest)!.sequence - 1);
+    o.ackFloorStream = Math.max(o.ackFloorStream, lowest - 1);
   }
   recountPending(o);
   writeState(o, "purge");

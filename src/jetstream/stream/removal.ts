@@ -6,7 +6,7 @@
  * @module
  */
 import type { StreamPurgeRequest } from "../../jsapi/mod.ts";
-import { subjectIsSubsetMatch } from "../../subject/mod.ts";
+import { subjectIsSubsetMatch, subjectsCollide } from "../../subject/mod.ts";
 import type { Consumer } from "../consumer/consumer.ts";
 import { StreamError } from "./errors.ts";
 import type { Stream } from "./stream.ts";
@@ -34,14 +34,14 @@ export function purgeStream(stream: Stream, request: StreamPurgeRequest): number
   return purged;
 }
 
-/** Whether all that the consumer wants was purged. */
+/** Whether all that the consumer wants was purged: each of its filters. */
 function isWithin({ filters }: Consumer, subject: string): boolean {
-  return filters.some((filter) => filter === subject || subjectIsSubsetMatch(filter, subject));
+  return filters.length > 0 && filters.every((filter) => subjectIsSubsetMatch(filter, subject));
 }
 
-/** Whether some of what the consumer wants was purged. */
+/** Whether some of what the consumer wants may have been purged. */
 function meets({ filters }: Consumer, subject: string): boolean {
-  return filters.length === 0 || filters.some((filter) => subjectIsSubsetMatch(subject, filter));
+  return filters.length === 0 || filters.some((filter) => subjectsCollide(filter, subject));
 }
 
 /**
