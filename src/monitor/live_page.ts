@@ -29,6 +29,7 @@ a:hover, a:focus { text-decoration: underline }
 .tiles, .plots { display: grid; gap: 12px; margin-bottom: 12px }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)) }
 .plots { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)) }
+@media (min-width: 900px) { .tables { grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) } }
 .card { padding: 14px 16px; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; min-width: 0 }
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums }
@@ -43,6 +44,8 @@ table { width: 100%; font-size: 14px; border-collapse: collapse; font-variant-nu
 th, td { padding: 4px 12px 4px 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line) }
 th:first-child, td:first-child, td.text, th.text { text-align: left }
+td.text { max-width: 11em; overflow: hidden; text-overflow: ellipsis }
+th:last-child, td:last-child { padding-right: 0 }
 th { color: var(--dim); font-size: 13px; font-weight: 500 }
 `;
 
@@ -132,7 +135,7 @@ async function poll() {
         account.sent.msgs, account.slow_consumers,
       ]));
       fill("connz", connz.connections.map((one) => [
-        String(one.cid), one.name || "", one.ip + ":" + one.port, one.account || "",
+        String(one.cid), one.name || "", one.ip + ":" + one.port, one.name_tag || "",
         one.subscriptions, one.in_msgs, one.out_msgs, one.pending_bytes,
       ]));
       byId("state").textContent = "";

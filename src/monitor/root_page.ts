@@ -91,7 +91,7 @@ ${plot("bytes", "Bytes", ["in", "out"])}
 ${plot("clients", "Clients", ["connections", "subscriptions"])}
 ${plot("process", "Memory", ["resident"])}
 </div>
-<div class="plots">
+<div class="plots tables">
 ${table("accounts", "Accounts", ["name", "conns", "subs", "received", "sent", "slow"], 1)}
 ${
     table(
