@@ -9,6 +9,7 @@ import {
   bool,
   bytes,
   duration,
+  embed,
   field,
   int,
   int64,
@@ -75,6 +76,8 @@ export const pagedRequestShape: Shape<PagedRequest> = shape(
   { offset: field("offset", int) },
 );
 
+const paged = embed("ApiPagedRequest", { offset: field("offset", int) });
+
 /** A request for stream information. */
 export interface StreamInfoRequest extends PagedRequest {
   deletedDetails: boolean;
@@ -86,7 +89,7 @@ export const streamInfoRequestShape: Shape<StreamInfoRequest> = shape(
   "JSApiStreamInfoRequest",
   () => ({ offset: 0, deletedDetails: false, subjectsFilter: "" }),
   {
-    offset: field("offset", int),
+    ...paged,
     deletedDetails: field("deleted_details", bool, OMIT),
     subjectsFilter: field("subjects_filter", subject, OMIT),
   },
@@ -101,7 +104,7 @@ export interface StreamListRequest extends PagedRequest {
 export const streamListRequestShape: Shape<StreamListRequest> = shape(
   "JSApiStreamListRequest",
   () => ({ offset: 0, subject: "" }),
-  { offset: field("offset", int), subject: field("subject", subject, OMIT) },
+  { ...paged, subject: field("subject", subject, OMIT) },
 );
 
 /** A request to purge. */
@@ -297,6 +300,14 @@ export interface GetNextRequest {
   priority: number;
 }
 
+const priorityFields = {
+  group: field("group", text, OMIT),
+  minPending: field("min_pending", int64, OMIT),
+  minAckPending: field("min_ack_pending", int64, OMIT),
+  id: field("id", text, OMIT),
+  priority: field("priority", int, OMIT),
+};
+
 /** JSON of {@linkcode GetNextRequest}. */
 export const getNextRequestShape: Shape<GetNextRequest> = shape(
   "JSApiConsumerGetNextRequest",
@@ -318,11 +329,7 @@ export const getNextRequestShape: Shape<GetNextRequest> = shape(
     maxBytes: field("max_bytes", int, OMIT),
     noWait: field("no_wait", bool, OMIT),
     heartbeat: field("idle_heartbeat", duration, OMIT),
-    group: field("group", text, OMIT),
-    minPending: field("min_pending", int64, OMIT),
-    minAckPending: field("min_ack_pending", int64, OMIT),
-    id: field("id", text, OMIT),
-    priority: field("priority", int, OMIT),
+    ...embed("PriorityGroup", priorityFields),
   },
 );
 

@@ -8,6 +8,7 @@
 import {
   bool,
   duration,
+  embed,
   field,
   int,
   int32,
@@ -323,5 +324,5 @@ export const streamConfigShape: Shape<StreamConfig> = shape(
 export const streamConfigRequestShape: Shape<StreamConfigRequest> = shape(
   "StreamConfigRequest",
   () => ({ ...emptyStreamConfig(), pedantic: false }),
-  { ...streamConfigFields, pedantic: field("pedantic", bool, OMIT) },
+  { ...embed("StreamConfig", streamConfigFields), pedantic: field("pedantic", bool, OMIT) },
 );

@@ -12,6 +12,7 @@ export {
   type DecodeOptions,
   decodeValue,
   duration,
+  embed,
   encodeJson,
   encodeTime,
   encodeValue,

@@ -18,6 +18,10 @@ export type JsonValue =
 /** The text is no JSON; the message is `encoding/json`'s. */
 export class JsonSyntaxError extends Error {
   override readonly name = "JsonSyntaxError";
+  /** `offset` is the number of characters read, the wrong one included; 0 at the end of the text. */
+  constructor(message: string, readonly offset: number) {
+    super(message);
+  }
 }
 
 /** Nesting that `encoding/json` accepts. */
@@ -54,12 +58,12 @@ class Reader {
 
   invalid(context: string): JsonSyntaxError {
     const point = this.text.codePointAt(this.at);
-    if (point === undefined) return new JsonSyntaxError("unexpected end of JSON input");
-    return new JsonSyntaxError(`invalid character ${quoteChar(point)} ${context}`);
+    if (point === undefined) return new JsonSyntaxError("unexpected end of JSON input", 0);
+    return new JsonSyntaxError(`invalid character ${quoteChar(point)} ${context}`, this.at + 1);
   }
 
   value(context: string, depth: number): JsonValue {
-    if (depth > DEPTH_MAX) throw new JsonSyntaxError("exceeded max depth");
+    if (depth > DEPTH_MAX) throw new JsonSyntaxError("exceeded max depth", this.at + 1);
     const char = this.text[this.at];
     switch (char) {
       case "{":

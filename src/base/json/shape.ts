@@ -30,7 +30,9 @@ export interface DecodeOptions {
 
 /** Where a value stands, for error texts. */
 interface Place {
-  /** `StreamConfig.name`: the struct and the path to the field. */
+  /** Name of the struct that has the field; empty for the document itself. */
+  readonly struct: string;
+  /** Keys from the document to the field. */
   readonly path: string;
   readonly options: DecodeOptions;
 }
@@ -51,6 +53,8 @@ export interface Field<T> {
   readonly key: string;
   readonly type: JsonType<T>;
   readonly omit: boolean;
+  /** Name of the Go struct that the field is embedded with, for error texts. */
+  readonly embedded?: string;
 }
 
 /** Leave the field out when it is empty. */
@@ -59,6 +63,13 @@ export const OMIT = true;
 /** A field with the JSON key `key`. */
 export function field<T>(key: string, type: JsonType<T>, omit = false): Field<T> {
   return { key, type, omit };
+}
+
+/** The same fields, as a Go struct that embeds `struct` has them. */
+export function embed<F extends object>(struct: string, fields: F): F {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, one]) => [name, { ...one, embedded: struct }]),
+  ) as F;
 }
 
 type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
@@ -82,12 +93,13 @@ function kindOf(value: JsonValue): string {
   }
 }
 
+/** Types of which Go shows the number that does not fit. */
+const NUMERIC_TYPE = /^(u?int|float)\d*$|^time\.Duration$/;
+
 function mismatch(value: JsonValue, type: string, place: Place): JsonShapeError {
   const numeric = typeof value === "number" || typeof value === "bigint";
-  const shown = numeric && type !== "string" && type !== "bool"
-    ? `number ${String(value)}`
-    : kindOf(value);
-  const where = place.path === "" ? "Go value" : `Go struct field ${place.path}`;
+  const shown = numeric && NUMERIC_TYPE.test(type) ? `number ${String(value)}` : kindOf(value);
+  const where = place.struct === "" ? "Go value" : `Go struct field ${place.struct}.${place.path}`;
   return new JsonShapeError(`json: cannot unmarshal ${shown} into ${where} of type ${type}`);
 }
 
@@ -406,9 +418,14 @@ export function shape<T extends object>(
         }
         const one = value[key]!;
         if (one === null) continue;
-        const { type, key: jsonKey } = fields[name];
-        const path = place.path === "" ? `${goName}.${jsonKey}` : `${place.path}.${jsonKey}`;
-        target[name] = type.decode(one, { path, options: place.options }, target[name]);
+        const { type, key: jsonKey, embedded } = fields[name];
+        const own = embedded === undefined ? jsonKey : `${embedded}.${jsonKey}`;
+        const path = place.path === "" ? own : `${place.path}.${own}`;
+        target[name] = type.decode(
+          one,
+          { struct: goName, path, options: place.options },
+          target[name],
+        );
       }
       return target;
     },
@@ -443,5 +460,5 @@ export function decodeValue<T>(
   options: DecodeOptions = { strict: false },
 ): T {
   if (value === null) return type.create();
-  return type.decode(value, { path: "", options }, type.create());
+  return type.decode(value, { struct: "", path: "", options }, type.create());
 }

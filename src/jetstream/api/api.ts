@@ -1,9 +1,9 @@
 /**
  * The API of JetStream: finds the handler of a request and sends what it answers.
  *
- * A server without JetStream for an account still answers its requests with an error. Subjects
- * under the API that no handler knows get "bad request", except those of direct gets and pull
- * requests, on which streams and consumers listen themselves.
+ * An account without JetStream gets an error for each request. Subjects under the API that no
+ * handler knows get no answer; on those of direct gets and pull requests streams and consumers
+ * listen themselves.
  *
  * Reference: apiDispatch, setJetStreamExportSubs in server/jetstream_api.go.
  *
@@ -13,7 +13,7 @@ import { byteStringOfText } from "../../base/text/byte_string.ts";
 import type { Account } from "../../core/account/account.ts";
 import type { Connection } from "../../core/connection/connection.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
-import { ApiError, apiError, refusesApiLevel, ResponseType } from "../../jsapi/mod.ts";
+import { ApiError, apiError, type JetStreamErrorName, refusesApiLevel } from "../../jsapi/mod.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
 import { MsgHeader } from "../stream/header_names.ts";
@@ -40,6 +40,8 @@ export interface Handler {
   readonly errorFields?: ResponseFields;
   /** Requests are not reported as audit events, and not counted. */
   readonly quiet?: boolean;
+  /** Errors that do not count as such, because the request itself was right. */
+  readonly uncounted?: readonly JetStreamErrorName[];
 }
 
 const PREFIX = "$JS.API.";
@@ -48,7 +50,7 @@ const PREFIX_TOKENS = 2;
 const PENDING_MAX_DEFAULT = 10_000;
 
 /** Subjects on which streams and consumers listen themselves. */
-const ELSEWHERE = ["DIRECT.GET.", "CONSUMER.MSG.NEXT.", "CONSUMER.RESET."];
+const ELSEWHERE = ["DIRECT.GET.", "CONSUMER.MSG.NEXT."];
 
 /** Answers the API requests of one server. */
 export class Api {
@@ -129,8 +131,8 @@ export class Api {
     const rest = subject.slice(PREFIX.length);
     if (ELSEWHERE.some((start) => rest.startsWith(start))) return false;
     const handler = this.#find(subject);
-    // Only the system account may ask for what concerns the whole system.
-    if (handler === null && isSystemRequest(rest)) return true;
+    // The reference takes such a request and never answers it.
+    if (handler === null) return true;
     const { host } = this.#js;
     const request = new ApiRequest(
       this.#js,
@@ -141,10 +143,6 @@ export class Api {
       message.slice(headerBytes),
       () => clientInfo(from, { name: host.serverName, cluster: host.options.cluster.name }),
     );
-    if (handler === null) {
-      this.#answer(request, UNKNOWN, apiError("JSBadRequestErr"), []);
-      return true;
-    }
     const level = headerBytes === 0
       ? ""
       : headerValue(message, 0, headerBytes, MsgHeader.RequiredApiLevel) ?? "";
@@ -201,7 +199,7 @@ export class Api {
 
   #answer(
     request: ApiRequest,
-    handler: Pick<Handler, "type" | "quiet">,
+    handler: Handler,
     error: ApiError | null,
     fields: ResponseFields,
   ): void {
@@ -211,7 +209,7 @@ export class Api {
     if (handler.quiet === true && error === null) return;
     this.total++;
     if (owner !== null) owner.apiTotal++;
-    if (error !== null) {
+    if (error !== null && handler.uncounted?.includes(error.id) !== true) {
       this.errors++;
       if (owner !== null) owner.apiErrors++;
     }
@@ -226,13 +224,6 @@ export class Api {
       response,
     });
   }
-}
-
-const UNKNOWN = { type: ResponseType.System };
-
-/** Requests about servers, which clients of ordinary accounts get no answer to. */
-function isSystemRequest(rest: string): boolean {
-  return rest === "META.LEADER.STEPDOWN" || rest === "SERVER.REMOVE" || rest.startsWith("ACCOUNT.");
 }
 
 function matches(tokens: readonly string[], pattern: readonly string[]): boolean {

@@ -27,6 +27,7 @@ import {
   ResponseType,
   toApiError,
   withDynamicMetadata,
+  withStaticConsumerMetadata,
 } from "../../jsapi/mod.ts";
 import type { ConsumerInfo } from "../../jsapi/mod.ts";
 import type { Consumer } from "../consumer/consumer.ts";
@@ -119,7 +120,7 @@ function create(
     throw apiError("JSConsumerOfflineReasonErrF", { err: present.offlineReason });
   }
   try {
-    const consumer = addConsumer(stream, config, {
+    const consumer = addConsumer(stream, withStaticConsumerMetadata(config), {
       name,
       action: wanted.action,
       pedantic: wanted.pedantic,
@@ -158,11 +159,8 @@ function listConsumers(request: ApiRequest): ResponseFields {
       offline.set(consumer.name, consumer.offlineReason);
       continue;
     }
-    const info = consumer.info();
-    const config = info.config === null
-      ? null
-      : withDynamicMetadata(info.config, request.js.version);
-    infos.push({ ...info, config });
+    // Only single answers say what the server is.
+    infos.push(consumer.info());
     if (infos.length >= LIST_MAX) break;
   }
   return [

@@ -87,5 +87,10 @@ export const messageHandlers: readonly Handler[] = [
     handle: getMsg,
     quiet: true,
   },
-  { pattern: "STREAM.MSG.DELETE.*", type: ResponseType.MsgDelete, handle: removeMsg },
+  {
+    pattern: "STREAM.MSG.DELETE.*",
+    type: ResponseType.MsgDelete,
+    handle: removeMsg,
+    uncounted: ["JSSequenceNotFoundErrF"],
+  },
 ];

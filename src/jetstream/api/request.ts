@@ -156,8 +156,9 @@ export class ApiRequest {
       return decodeJson(type, this.body, { strict: true });
     } catch (error) {
       if (!(error instanceof JsonShapeError || error instanceof JsonSyntaxError)) throw error;
-      this.#warn(error.message);
-      if (strict || error instanceof JsonSyntaxError) throw toApiError(error, "JSInvalidJSONErr");
+      const problem = error instanceof JsonSyntaxError ? placed(error) : error.message;
+      this.#warn(problem);
+      if (strict) throw apiError("JSInvalidJSONErr", { err: problem });
     }
     try {
       return decodeJson(type, this.body, { strict: false });
@@ -179,4 +180,9 @@ export class ApiRequest {
     }': ${problem}`;
     if (core.mayLog(line)) core.env.log.warn(line);
   }
+}
+
+/** A syntax error with its place, as a decoder of a stream reports it. */
+function placed({ message, offset }: JsonSyntaxError): string {
+  return offset === 0 ? "unexpected EOF" : `${message} at offset ${offset}`;
 }

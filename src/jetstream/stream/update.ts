@@ -19,7 +19,6 @@ export function updateStream(stream: Stream, wanted: StreamConfig, isPedantic: b
   const config = withStaticStreamMetadata(
     checkStreamUpdate(old, wanted, account.checks, isPedantic),
   );
-  if (config.replicas > 1) throw apiError("JSStreamReplicasNotSupportedErr");
   const { limits, tier } = account.select(config.replicas);
   const grown = Math.max(config.maxBytes, 0) - Math.max(old.maxBytes, 0);
   const addition = Math.max(grown, 0);
