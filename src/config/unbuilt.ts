@@ -36,7 +36,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
   ],
-  ["prof_port: the profiling port is not built yet", ({ profPort }) => profPort !== 0],
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [

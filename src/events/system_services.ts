@@ -1,17 +1,20 @@
 /**
- * Services that the server itself offers in each account.
+ * Services that the server itself offers in its accounts.
  *
- * Reference: userInfoReq and registerSystemImportsForExisting in server/events.go.
+ * Reference: userInfoReq, idzReq and registerSystemImportsForExisting in server/events.go.
  *
  * @module
  */
 import { textOfByteString } from "../base/text/byte_string.ts";
+import { goJson } from "../base/text/go_format.ts";
 import type { Permissions, SubjectPermission } from "../config/mod.ts";
 import type { Account } from "../core/account/account.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import { InternalClient } from "../core/internal/internal_client.ts";
 import { type EventServer, serverApiResponse } from "./server_info.ts";
 
+/** Asks all servers, or one by its id, for their names. */
+const SERVER_PREFIX = "$SYS.REQ.SERVER.";
 /** Tells who asks what it may do. */
 const USER_INFO_SUBJECT = "$SYS.REQ.USER.INFO";
 
@@ -28,8 +31,17 @@ export class SystemServices {
 
   /** Subscribes in all accounts. Without a system account there are no system services. */
   start(): void {
-    const { core } = this.server;
+    const { core, info } = this.server;
     if (core.systemAccount === null) return;
+    for (const whom of ["PING", info.server_id]) {
+      this.#client.subscribe(
+        core.systemAccount,
+        `${SERVER_PREFIX}${whom}.IDZ`,
+        (_subscription, account, _subject, reply) => {
+          if (reply !== "") this.#client.publishText(account, reply, "", this.#identity());
+        },
+      );
+    }
     for (const account of core.accounts.values()) {
       this.#client.subscribe(
         account,
@@ -39,6 +51,11 @@ export class SystemServices {
         },
       );
     }
+  }
+
+  #identity(): string {
+    const { server_name: name, host, server_id: id } = this.server.info;
+    return goJson({ name, host, id });
   }
 
   #answerUserInfo(account: Account, reply: string, from: Connection): void {

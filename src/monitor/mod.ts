@@ -9,5 +9,6 @@ export { connz, type ConnzOptions } from "./connz.ts";
 export { BadRequestError, uptimeText } from "./go_values.ts";
 export { healthz, type HealthzOptions } from "./healthz.ts";
 export { type Monitor, startMonitoring } from "./monitor.ts";
+export { ProfilingPort } from "./profiling.ts";
 export type { MonitoredServer } from "./source.ts";
 export { subsz, type SubszOptions } from "./subsz.ts";

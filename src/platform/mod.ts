@@ -11,5 +11,6 @@ export * from "./loop.ts";
 export * from "./net.ts";
 export * from "./passwords.ts";
 export * from "./process.ts";
+export * from "./profiler.ts";
 export * from "./random.ts";
 export * from "./tls.ts";

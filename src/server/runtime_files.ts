@@ -12,6 +12,7 @@ import type { Logger, Net, Process } from "../platform/mod.ts";
 export interface Ports {
   nats?: string[];
   monitoring?: string[];
+  profile?: string[];
 }
 
 /** What the files need to know of a server. */
@@ -19,6 +20,7 @@ export interface RunningServer {
   readonly options: Options;
   readonly port: number;
   readonly monitorPort: number;
+  readonly profilingPort: number;
   readonly env: { readonly net: Net; readonly process: Process; readonly log: Logger };
 }
 
@@ -37,6 +39,9 @@ export function portsOf(server: RunningServer): Ports {
   if (server.monitorPort !== 0) {
     const scheme = options.httpsPort === 0 ? "http" : "https";
     ports.monitoring = urls(scheme, options.httpHost, server.monitorPort);
+  }
+  if (server.profilingPort !== 0) {
+    ports.profile = urls("http", options.host, server.profilingPort);
   }
   return ports;
 }

@@ -29,6 +29,7 @@ import type {
   Net,
   PasswordChecker,
   Process,
+  Profiler,
   Random,
   TlsUpgrader,
   Transport,
@@ -36,7 +37,7 @@ import type {
 import { type JetStream, JetStreamStartError } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import { SystemServices } from "../events/mod.ts";
-import { type Monitor, startMonitoring } from "../monitor/mod.ts";
+import { type Monitor, ProfilingPort, startMonitoring } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
 import {
@@ -63,6 +64,7 @@ export interface ServerEnvironment {
   readonly http: HttpServer;
   readonly process: Process;
   readonly passwords: PasswordChecker;
+  readonly profiler: Profiler;
   readonly tls: TlsUpgrader;
   /** Certificates and keys. */
   readonly files: ConfigSource;
@@ -97,6 +99,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   #nextConnectionId: number;
   #listener: Listener | null = null;
   #monitor: Monitor | null = null;
+  #profiling: ProfilingPort | null = null;
   /** Null when it is not turned on. */
   readonly jetStream: JetStream | null;
   readonly #tls: ClientTls | null;
@@ -183,6 +186,11 @@ export class Server implements ClientContext, ConnectionRegistry {
     return this.#monitor?.port ?? 0;
   }
 
+  /** Port of profiling; the real one when a random port was asked for, 0 without it. */
+  get profilingPort(): number {
+    return this.#profiling?.port ?? 0;
+  }
+
   /** Whether clients can connect now. */
   get ready(): boolean {
     return this.#running && !this.#lameDuck &&
@@ -196,8 +204,12 @@ export class Server implements ClientContext, ConnectionRegistry {
     return count;
   }
 
-  /** Opens the listeners. Throws ListenError when an address is taken. */
+  /**
+   * Opens the listeners; nothing once the server was stopped. Throws ListenError when an address
+   * is taken.
+   */
   start(): void {
+    if (this.#stopping !== null) return;
     const { log } = this.env;
     log.notice("Starting nats-server");
     log.notice(`  Version:  ${VERSION} (natsts ${NATSTS_VERSION})`);
@@ -225,11 +237,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#startJetStream();
     new SystemServices(this).start();
     this.#tls?.start();
-    if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
     try {
+      if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
+      if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
       if (!options.dontListen) this.#listen();
     } catch (error) {
       void this.#monitor?.stop();
+      void this.#profiling?.stop();
       throw error;
     }
     writePortsFile(this);
@@ -531,6 +545,11 @@ export class Server implements ClientContext, ConnectionRegistry {
     return this.#stopping;
   }
 
+  /** {@linkcode stop}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   async #stop(): Promise<void> {
     const { log } = this.env;
     log.notice("Initiating Shutdown...");
@@ -548,6 +567,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const monitor = this.#monitor;
     this.#monitor = null;
     await monitor?.stop();
+    await this.#profiling?.stop();
     if (this.#portsWritten) removePortsFile(this);
     this.core.stop();
     log.notice("Server Exiting..");

@@ -11,6 +11,7 @@ import { systemLoop } from "./loop.ts";
 import { systemNet } from "./net.ts";
 import { systemPasswords } from "./passwords.ts";
 import { systemProcess } from "./process.ts";
+import { systemProfiler } from "./profiler.ts";
 import { systemRandom } from "./random.ts";
 import { systemConfigSource } from "./config_source.ts";
 import { systemTls } from "./tls.ts";
@@ -26,6 +27,7 @@ export function systemEnvironment(log: Logger) {
     http: systemHttp(),
     process: systemProcess(),
     passwords: systemPasswords(),
+    profiler: systemProfiler(),
     tls: systemTls(),
     files: systemConfigSource(),
     runtime: `deno${Deno.version.deno}`,

@@ -14,6 +14,7 @@ import type { ConnectionSnapshot } from "../../../src/monitor/connection_info.ts
 import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
 import { parseDurationNs } from "../../../src/base/text/duration.ts";
 import { type TestCertificates, withCertificates } from "../../harness/certs.ts";
+import { testServer } from "../../harness/server.ts";
 import {
   askConnz,
   Clients,
@@ -303,4 +304,18 @@ Deno.test("TestMonitorRoutezWithBadParams", async () => {
   await withMonitor((server) =>
     readBody(server, "/routez?subs=xxx", 400, TEXT_TYPE).then(() => {})
   );
+});
+
+Deno.test("TestMonitorServerIDZRequest", async () => {
+  await using server = await testServer(
+    { serverName: "TEST22" },
+    'accounts { $SYS { users = [ { user: "admin", pass: "s3cr3t!" } ] } }',
+  );
+  const client = await server.connect({ user: "admin", pass: "s3cr3t!" });
+  for (const whom of ["PING", server.server.id]) {
+    const answer = await client.request(`$SYS.REQ.SERVER.${whom}.IDZ`, "", { timeout: 2000 });
+    const { name, id } = answer.json<{ name: string; id: string }>();
+    assertEquals(name, "TEST22");
+    assert(id.startsWith("N"));
+  }
 });

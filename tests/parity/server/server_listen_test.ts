@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { applyBaseline, emptyOptions, type Options } from "../../../src/config/mod.ts";
 import { Server } from "../../../src/mod.ts";
+import { ProfilingPort } from "../../../src/monitor/mod.ts";
 import { systemEnvironment } from "../../../src/platform/deno/environment.ts";
 import { systemLoop } from "../../../src/platform/deno/loop.ts";
 import { discardLogger } from "../../../src/platform/mod.ts";
@@ -108,4 +109,17 @@ Deno.test("TestServerRateLimitLogging", async () => {
   second.rateLimitedWarn("Warning number 1");
   first.rateLimitedWarn("warning value 1", "warning value");
   assertEquals(counts(), [1, 0, 1]);
+});
+
+Deno.test("TestStartProfiler", async () => {
+  const port = new ProfilingPort(unstarted({ host: "127.0.0.1", profPort: -1 }));
+  assert(port.port > 0);
+  await port.stop();
+});
+
+Deno.test("start() opens nothing once the server was stopped", async () => {
+  const server = unstarted({ host: "127.0.0.1", port: -1, httpHost: "127.0.0.1", httpPort: -1 });
+  await server.stop();
+  server.start();
+  assertEquals([server.ready, server.monitor], [false, null]);
 });
