@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ZERO_TIME_NS } from "../base/json/mod.ts";
 import type { ConsumerConfig } from "./consumer_config.ts";
 import type { StreamConfig } from "./stream_config.ts";
 
@@ -59,7 +60,8 @@ export function withStaticStreamMetadata(config: StreamConfig): StreamConfig {
 export function withStaticConsumerMetadata(config: ConsumerConfig): ConsumerConfig {
   let level = 0;
   if (
-    config.pauseUntil !== null || config.priorityPolicy !== "none" || config.pinnedTtl !== 0n ||
+    (config.pauseUntil !== null && config.pauseUntil !== ZERO_TIME_NS) ||
+    config.priorityPolicy !== "none" || config.pinnedTtl !== 0n ||
     config.priorityGroups.length > 0
   ) level = 1;
   if (config.ackPolicy === "flow_control") level = 4;

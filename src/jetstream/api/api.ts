@@ -22,6 +22,7 @@ import { accountHandlers } from "./account_handlers.ts";
 import { consumerHandlers } from "./consumer_handlers.ts";
 import { messageHandlers } from "./message_handlers.ts";
 import { ApiRequest, encodeResponse, NoAnswer, type ResponseFields } from "./request.ts";
+import { RestoreHandlers } from "./restore_handlers.ts";
 import { SnapshotHandlers } from "./snapshot_handlers.ts";
 import { streamHandlers } from "./stream_handlers.ts";
 
@@ -58,6 +59,7 @@ export class Api {
   readonly #handlers: readonly { tokens: readonly string[]; handler: Handler }[];
   readonly #subscriptions: { account: Account; subscription: Subscription }[] = [];
   readonly snapshots: SnapshotHandlers;
+  readonly restores: RestoreHandlers;
   total = 0;
   errors = 0;
   /** Requests whose answer waits for files. */
@@ -66,12 +68,14 @@ export class Api {
   constructor(js: JetStream) {
     this.#js = js;
     this.snapshots = new SnapshotHandlers(js);
+    this.restores = new RestoreHandlers(js);
     const all = [
       ...accountHandlers,
       ...streamHandlers,
       ...consumerHandlers,
       ...messageHandlers,
       ...this.snapshots.handlers,
+      ...this.restores.handlers,
     ];
     this.#handlers = all.map((handler) => ({ tokens: handler.pattern.split("."), handler }));
   }
@@ -110,6 +114,7 @@ export class Api {
     }
     this.#subscriptions.length = 0;
     this.snapshots.stop();
+    this.restores.stop();
   }
 
   #find(subject: string): Handler | null {

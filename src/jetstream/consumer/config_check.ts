@@ -65,6 +65,11 @@ export function checkConsumerConfig(
   }
 }
 
+/** Whether a priority group may have this name. */
+export function isValidGroupName(group: string): boolean {
+  return GROUP_NAME.test(group);
+}
+
 function invalid(text: string): Error {
   return apiError("JSStreamInvalidConfigF", { err: new Error(text) });
 }
@@ -236,6 +241,6 @@ function checkPriorityGroups(config: ConsumerConfig): void {
   if (priorityGroups.length === 0) throw apiError("JSConsumerPriorityPolicyWithoutGroup");
   for (const group of priorityGroups) {
     if (group === "") throw apiError("JSConsumerEmptyGroupName");
-    if (!GROUP_NAME.test(group)) throw apiError("JSConsumerInvalidGroupNameErr");
+    if (!isValidGroupName(group)) throw apiError("JSConsumerInvalidGroupNameErr");
   }
 }

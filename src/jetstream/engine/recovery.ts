@@ -148,6 +148,14 @@ function decodeMeta<T extends { metadata: Map<string, string> }>(
   return { config, createdNs, name, offlineReason };
 }
 
+/** The content of a stream's `meta.inf`. */
+export function decodeStreamMeta(bytes: Uint8Array): {
+  config: StreamConfig;
+  createdNs: bigint | null;
+} {
+  return decodeMeta(streamConfigShape, bytes);
+}
+
 /** Mends what earlier servers wrote wrongly; null when that cannot be done. */
 function repair(account: JsAccount, config: StreamConfig): StreamConfig | null {
   const { log } = account.js.storeEnv;
@@ -187,7 +195,8 @@ function keepOffline(account: JsAccount, config: StreamConfig, meta: Meta<Stream
   account.streams.set(config.name, stream);
 }
 
-function recoverConsumers(stream: Stream, directory: string): void {
+/** Opens the consumers of a stream whose files are in `directory`. */
+export function recoverConsumers(stream: Stream, directory: string): void {
   const { account } = stream;
   const { log } = account.js.storeEnv;
   const names = account.js.entries(`${directory}/obs`);
