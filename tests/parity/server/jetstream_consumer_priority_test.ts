@@ -1,0 +1,380 @@
+/**
+ * Priority groups of consumers (server/jetstream_consumer_test.go). Where the reference waits a
+ * second for nothing to come, these wait less; times to live are scaled alike.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Msg } from "@nats-io/transport-node";
+import { isValidGroupName } from "../../../src/jetstream/consumer/config_check.ts";
+import {
+  jetStreamServer,
+  type JetStreamTestServer,
+  type JsClient,
+  statusOf,
+  textOf,
+} from "../../harness/jetstream.ts";
+import { type Inbox, until } from "../../harness/server.ts";
+import { next, nextStatus, nothing, ns } from "./_jetstream_consumer.ts";
+
+const NOTHING_MS = 150;
+
+function pinOf(msg: Msg): string {
+  return msg.headers?.get("Nats-Pin-Id") ?? "";
+}
+
+function ask(js: JsClient, reply: string, request: Record<string, unknown>): Inbox {
+  const inbox = js.subscribe(reply);
+  js.pull("TEST", "C", reply, request);
+  return inbox;
+}
+
+async function pinnedConsumer(
+  server: JetStreamTestServer,
+  pinnedTtlMs: number,
+  subjects = ["foo.>"],
+): Promise<JsClient> {
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects });
+  await js.addConsumer("TEST", {
+    durable_name: "C",
+    filter_subject: subjects[0],
+    priority_groups: ["A"],
+    priority_policy: "pinned_client",
+    ack_policy: "explicit",
+    priority_timeout: ns(pinnedTtlMs),
+  });
+  return js;
+}
+
+Deno.test("TestJetStreamConsumerPinned", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 1000, ["foo.>", "bar", "baz"]);
+  for (let i = 0; i < 100; i++) {
+    const headers: Record<string, string> = i % 2 === 0 ? { "Some-Header": "Value" } : {};
+    await js.publish(`foo.${i}`, `msg-${i}`, headers);
+  }
+  const plain = { batch: 3, expires: ns(5000), group: "A" };
+  const one = ask(js, "ONE", plain);
+  const two = ask(js, "TWO", plain);
+  const pinned = pinOf(await next(one));
+  assertNotEquals(pinned, "");
+  // The other request idles, while the pinned one goes on.
+  await nothing(two, NOTHING_MS);
+  await next(one);
+  await nothing(two, NOTHING_MS);
+  const bad = { batch: 3, expires: ns(250), group: "A", id: "WRONG" };
+  const three = js.subscribe("ONE");
+  js.pull("TEST", "C", "ONE", bad);
+  await nextStatus(three, "423 Nats-Pin-Id mismatch");
+  const four = ask(js, "FOUR", { batch: 3, expires: ns(250), group: "A", id: pinned });
+  await next(four);
+  const advisories = js.subscribe("$JS.EVENT.ADVISORY.CONSUMER.*.TEST.C");
+  // Without an id, once the time of the pinned client is over.
+  const five = ask(js, "FIVE", { batch: 3, expires: ns(50_000), group: "A" });
+  await next(five, 5000);
+  const unpinned = "$JS.EVENT.ADVISORY.CONSUMER.UNPINNED.TEST.C";
+  assertEquals((await next(advisories)).subject, unpinned);
+  assertEquals((await next(advisories)).subject, "$JS.EVENT.ADVISORY.CONSUMER.PINNED.TEST.C");
+  await js.api("CONSUMER.UNPIN.TEST.C", { group: "A" });
+  assertEquals((await next(advisories)).subject, unpinned);
+  const six = js.subscribe("FIVE");
+  js.pull("TEST", "C", "FIVE", bad);
+  await next(six, 5000);
+});
+
+Deno.test("TestJetStreamConsumerPinnedPlainRequestNoPanic", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 10_000, ["foo"]);
+  await js.publish("foo", "msg");
+  const inbox = js.subscribe("PLAIN");
+  js.pull("TEST", "C", "PLAIN", 1);
+  assertEquals(textOf(await next(inbox)), "msg");
+  await js.nc.flush();
+});
+
+Deno.test("TestJetStreamConsumerPinnedUnsetsAfterAtMostPinnedTTL", async (t) => {
+  const test = async (publish: boolean): Promise<void> => {
+    await using server = await jetStreamServer();
+    const js = await pinnedConsumer(server, 300, ["foo"]);
+    if (publish) await js.publish("foo");
+    const inbox = ask(js, "ONE", { batch: 2, expires: ns(700), group: "A" });
+    await js.nc.flush();
+    const consumer = server.consumer("TEST", "C");
+    let pinned = "";
+    for (const start = performance.now(); performance.now() - start < 200;) {
+      const { pinnedId } = consumer;
+      if (pinned === "") pinned = pinnedId;
+      else assertEquals(pinnedId, pinned);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assertEquals(pinned !== "", publish);
+    // The pin goes although the request is still there.
+    await until(() => consumer.pinnedId === "");
+    if (publish) {
+      const msg = await next(inbox);
+      assertEquals(pinOf(msg), pinned);
+      assertEquals(msg.subject, "foo");
+    }
+    await nextStatus(inbox, "408 Request Timeout");
+  };
+  await t.step("Publish", () => test(true));
+  await t.step("NoMessages", () => test(false));
+});
+
+Deno.test("TestJetStreamConsumerPinnedUnsubscribeOnPinned", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 500, ["foo.>", "bar", "baz"]);
+  await js.publish("foo.1", "hello");
+  const request = { batch: 3, expires: ns(5000), idle_heartbeat: ns(100), group: "A" };
+  const one = ask(js, "ONE", request);
+  const two = ask(js, "TWO", request);
+  assertNotEquals(pinOf(await next(one)), "");
+  one.subscription.unsubscribe();
+  await js.publish("foo.1", "hello");
+  assert(statusOf(await next(two)).startsWith("100"));
+  for (;;) {
+    const msg = await next(two);
+    if (statusOf(msg).startsWith("100")) continue;
+    assertNotEquals(pinOf(msg), "");
+    break;
+  }
+});
+
+Deno.test("TestJetStreamConsumerUnpinNoMessages", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 30_000, ["foo"]);
+  const request = { batch: 30, expires: ns(60_000), group: "A" };
+  const one = ask(js, "ONE", request);
+  const two = ask(js, "TWO", request);
+  await js.publish("foo", "data");
+  await js.publish("foo", "data");
+  const pinned = pinOf(await next(one));
+  assertNotEquals(pinned, "");
+  await next(one);
+  await nothing(two, NOTHING_MS);
+  await js.api("CONSUMER.UNPIN.TEST.C", { group: "A" });
+  await js.publish("foo", "data");
+  await js.publish("foo", "data");
+  await nextStatus(one, "423 Nats-Wrong-Pin-Id");
+  const msg = await next(two);
+  assertEquals(textOf(msg), "data");
+  assertNotEquals(pinOf(msg), pinned);
+});
+
+Deno.test("TestJetStreamConsumerUnpinPickDifferentRequest", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 30_000, ["foo"]);
+  await js.publish("foo", "data");
+  const request = { batch: 5, expires: ns(15_000), group: "A" };
+  const first = ask(js, "FIRST", request);
+  const pinned = pinOf(await next(first));
+  assertNotEquals(pinned, "");
+  const second = ask(js, "SECOND", request);
+  await nothing(second, NOTHING_MS);
+  await js.api("CONSUMER.UNPIN.TEST.C", { group: "A" });
+  // The client is told only when there is something to send.
+  await nothing(first, NOTHING_MS);
+  await js.publish("foo", "data");
+  assertEquals(pinOf(await nextStatus(first, "423 Nats-Wrong-Pin-Id")), "");
+  const msg = await next(second);
+  assertNotEquals(pinOf(msg), pinned);
+  assertNotEquals(pinOf(msg), "");
+});
+
+Deno.test("TestJetStreamConsumerPinnedTTL", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 500, ["foo"]);
+  await js.publishMany(10, "foo", "data");
+  const request = { batch: 1, expires: ns(10_000), group: "A" };
+  const pinned = pinOf(await next(ask(js, "FIRST", request)));
+  assertNotEquals(pinned, "");
+  const second = ask(js, "SECOND", request);
+  await nothing(second, NOTHING_MS);
+  const newPinned = pinOf(await next(second, 5000));
+  assertNotEquals(newPinned, pinned);
+  assertNotEquals(newPinned, "");
+  const third = pinOf(await next(ask(js, "THIRD", request), 5000));
+  assertNotEquals(third, pinned);
+  assertNotEquals(third, newPinned);
+});
+
+Deno.test("TestJetStreamConsumerPinnedStandbyMaxBytesNotEroded", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 30_000);
+  const pinned = ask(js, "RA", { batch: 100_000, expires: ns(30_000), group: "A" });
+  const standby = ask(js, "RB", { batch: 100, max_bytes: 500, expires: ns(30_000), group: "A" });
+  const { queue } = server.consumer("TEST", "C").pulls!;
+  await until(() => queue.size === 2);
+  const payload = "\0".repeat(200);
+  for (let i = 0; i < 50; i++) await js.publish("foo.bar", payload);
+  for (let i = 0; i < 50; i++) await next(pinned);
+  await nothing(standby, NOTHING_MS);
+});
+
+Deno.test("TestJetStreamConsumerPinnedMaxBytesRejectDoesNotOrphanPin", async () => {
+  await using server = await jetStreamServer();
+  const js = await pinnedConsumer(server, 30_000);
+  await js.publish("foo.bar", "\0".repeat(200));
+  const first = ask(js, "RA", { batch: 1, max_bytes: 10, expires: ns(30_000), group: "A" });
+  assert(statusOf(await next(first)).startsWith("409"));
+  const msg = await next(ask(js, "RB", { batch: 1, expires: ns(30_000), group: "A" }));
+  assertEquals(msg.subject, "foo.bar");
+  assertEquals(statusOf(msg), "");
+  assertEquals(msg.data.length, 200);
+});
+
+Deno.test("TestJetStreamConsumerPriorityPullRequests", async (t) => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["pinned.>", "overflow.>"] });
+  await js.addConsumer("TEST", { durable_name: "STANDARD" });
+  await js.addConsumer("TEST", {
+    durable_name: "PINNED",
+    filter_subject: "pinned.>",
+    priority_groups: ["A"],
+    priority_policy: "pinned_client",
+    ack_policy: "explicit",
+    priority_timeout: ns(10_000),
+  }, { action: "create" });
+  await js.addConsumer("TEST", {
+    durable_name: "OVERFLOW",
+    filter_subject: "overflow.>",
+    priority_groups: ["A"],
+    priority_policy: "overflow",
+    ack_policy: "explicit",
+    priority_timeout: ns(5000),
+  }, { action: "create" });
+  for (let i = 0; i < 50; i++) {
+    await js.publish("pinned.1", `msg-${i}`);
+    await js.publish("overflow.1", `msg-${i}`);
+  }
+  const notPinned = "400 Bad Request - Not a Pinned Client Priority consumer";
+  const notOverflow = "400 Bad Request - Not a Overflow Priority consumer";
+  const pinned = { group: "A", id: "PINNED-ID" };
+  const cases: [string, string, Record<string, unknown>, string][] = [
+    ["Pinned Pull Request", "PINNED", { group: "A" }, ""],
+    [
+      "Pinned Pull Request, no group",
+      "PINNED",
+      {},
+      "400 Bad Request - Priority Group missing",
+    ],
+    [
+      "Pinned Pull Request, bad group",
+      "PINNED",
+      { group: "Bad" },
+      "400 Bad Request - Invalid Priority Group",
+    ],
+    ["Pinned Pull Request, against Overflow", "OVERFLOW", pinned, notPinned],
+    ["Pinned Pull Request, against standard consumer", "STANDARD", pinned, notPinned],
+    [
+      "Overflow Pull Request, overflow below threshold",
+      "OVERFLOW",
+      { group: "A", min_pending: 1000 },
+      "408 Request Timeout",
+    ],
+    [
+      "Overflow Pull Request, overflow above threshold",
+      "OVERFLOW",
+      { group: "A", min_pending: 10 },
+      "",
+    ],
+    [
+      "Overflow Pull Request, minPending OR minAckPending above threshold",
+      "OVERFLOW",
+      { group: "A", min_pending: 10, min_ack_pending: 5 },
+      "",
+    ],
+    [
+      "Overflow Pull Request, against pinned",
+      "PINNED",
+      { group: "A", min_pending: 10 },
+      notOverflow,
+    ],
+    [
+      "Overflow Pull Request, against standard consumer",
+      "STANDARD",
+      { group: "A", min_pending: 10 },
+      notOverflow,
+    ],
+  ];
+  for (const [name, consumer, request, status] of cases) {
+    await t.step(name, async () => {
+      const inbox = js.pullInbox("TEST", consumer, { batch: 1, expires: ns(500), ...request });
+      assertEquals(statusOf(await next(inbox)), status);
+    });
+  }
+});
+
+Deno.test("TestJetStreamConsumerInvalidPriorityGroupRequestNotServed", async (t) => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>"] });
+  await js.publishMany(10, "foo.bar", "hello");
+  const cases: [string, Record<string, unknown>, string][] = [
+    ["overflow", { min_pending: 1 }, "Not a Overflow Priority consumer"],
+    ["pinned_request", { id: "PINNED-ID" }, "Not a Pinned Client Priority consumer"],
+    ["priority_outside_range", { priority: 10 }, "Priority must be between 0 and 9"],
+  ];
+  for (const [index, [name, request, text]] of cases.entries()) {
+    await t.step(name, async () => {
+      const durable = `C-${index}`;
+      await js.addConsumer("TEST", {
+        durable_name: durable,
+        filter_subject: "foo.>",
+        ack_policy: "explicit",
+      });
+      const inbox = js.pullInbox("TEST", durable, { batch: 1, expires: ns(2000), ...request });
+      await nextStatus(inbox, `400 Bad Request - ${text}`);
+      await nothing(inbox, NOTHING_MS);
+      assertEquals(server.consumer("TEST", durable).pulls!.queue.size, 0);
+    });
+  }
+});
+
+Deno.test("TestJetStreamConsumerOverflow", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>", "bar", "baz"] });
+  await js.addConsumer("TEST", {
+    durable_name: "C",
+    filter_subject: "foo.>",
+    priority_groups: ["A"],
+    priority_policy: "overflow",
+    ack_policy: "explicit",
+  });
+  await js.publish("foo.1", "msg-1");
+  const expires = ns(90_000);
+  // Nothing waits for acknowledgement.
+  const ackPending = ask(js, "ackPending", { batch: 1, expires, min_ack_pending: 1, group: "A" });
+  await nothing(ackPending, NOTHING_MS);
+  await next(ask(js, "singleOverflow", { batch: 1, expires, min_pending: 1, group: "A" }));
+  await js.publish("foo.1", "msg-2");
+  await js.publish("foo.1", "msg-3");
+  const overflow = ask(js, "overflow", { batch: 1, expires, min_pending: 10, group: "A" });
+  await nothing(overflow, NOTHING_MS);
+  // A status: the consumer wants a group.
+  await next(ask(js, "without_overflow", { batch: 1, expires }));
+  await js.publishMany(100, "foo.1", "msg-1");
+  await next(overflow);
+  const manyAcks = ask(js, "maxAckPending", { batch: 1, expires, min_ack_pending: 50, group: "A" });
+  await nothing(manyAcks, NOTHING_MS);
+  await next(ask(js, "without_overflow", { batch: 200, expires, group: "A" }));
+  await next(manyAcks);
+});
+
+Deno.test("TestPriorityGroupNameRegex", async (t) => {
+  const cases: [string, string, boolean][] = [
+    ["valid-short", "A", true],
+    ["valid-with-accepted-special-chars", "group/consumer=A", true],
+    ["empty", "", false],
+    ["with-space", "A B", false],
+    ["with-tab", "A   B", false],
+    ["too-long-name", "group-name-that-is-too-long", false],
+    ["line-termination", "\r\n", false],
+  ];
+  for (const [name, group, valid] of cases) {
+    await t.step(name, () => assertEquals(isValidGroupName(group), valid));
+  }
+});
