@@ -7,7 +7,6 @@
  */
 import type { SimpleSublist } from "../../base/containers/gsl/mod.ts";
 import { HashWheel } from "../../base/containers/thw/mod.ts";
-import { openSealed } from "../../base/crypto/mod.ts";
 import { type ConsumerStoreConfig, type StreamStoreConfig, withPlainLimits } from "../config.ts";
 import { type DeleteBlock, encodeStreamState } from "../delete_blocks.ts";
 import { StoreError } from "../errors.ts";
@@ -38,7 +37,7 @@ import { EMPTY_RECORD_BYTES, RECORD_BYTES_MAX, recordSize } from "./format/recor
 import { FileStoreCore, StreamSubject } from "./stream/core.ts";
 import { cancelAgeCheck, expireMsgs, resetAgeCheck, runSchedules } from "./stream/expiry.ts";
 import { StreamFile, tryWriteFullState, writeStreamMeta } from "./stream/full_state_io.ts";
-import { StoreKeys } from "./stream/keys.ts";
+import { isJsonObject, StoreKeys } from "./stream/keys.ts";
 import { type FileStoreOptions, resolveOptions } from "./stream/options.ts";
 import {
   compactStream,
@@ -117,19 +116,13 @@ export class FileStore implements StreamStore {
     const path = `${core.options.storeDir}/${StreamFile.MetaKey}`;
     if (disk.stat(path) === null) return;
     if (core.keys === null) throw new StoreError("no_main_key");
-    const found = core.keys.openAny(core.streamName, disk.readFile(path));
-    if (found.cipher === core.keys.cipher) {
-      try {
-        core.seed = core.keys.open(core.streamName, disk.readFile(path));
-      } catch {
-        // Sealed by the key generator before a rotation: a new key is written with the meta file.
-        core.seed = null;
-      }
-    }
-    if (core.seed !== null) {
-      const meta = `${core.options.storeDir}/${StreamFile.Meta}`;
-      if (disk.stat(meta) !== null) openSealed(core.keys.cipher, core.seed, disk.readFile(meta));
-    }
+    const stored = core.keys.openAny(core.streamName, disk.readFile(path));
+    core.storedKey = stored;
+    // Otherwise it is sealed anew with the meta file.
+    if (stored.isCurrent) core.seed = stored.seed;
+    const meta = `${core.options.storeDir}/${StreamFile.Meta}`;
+    if (disk.stat(meta) === null) return;
+    core.metaOutdated = !core.keys.unseal(stored.seed, disk.readFile(meta), isJsonObject).isCurrent;
   }
 
   #recover(): void {
@@ -151,7 +144,8 @@ export class FileStore implements StreamStore {
     }
     const meta = disk.stat(`${core.options.storeDir}/${StreamFile.Meta}`);
     if (
-      meta === null || meta.sizeBytes === 0 || (core.keys !== null && core.seed === null)
+      meta === null || meta.sizeBytes === 0 || core.metaOutdated ||
+      (core.keys !== null && core.seed === null)
     ) writeStreamMeta(core);
     startBackground(core, this.#commit);
   }

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { openSealed, type StoreCipherName } from "../../base/crypto/mod.ts";
+import type { StoreCipherName } from "../../base/crypto/mod.ts";
 import { byteStringOf } from "../../base/text/byte_string.ts";
 import { StoreError } from "../errors.ts";
 import type { StoreEnvironment } from "../stream_store.ts";
 import { sha256 } from "./format/record.ts";
-import { StreamFile } from "./stream/full_state_io.ts";
-import { type KeyGenerator, StoreKeys } from "./stream/keys.ts";
+import { finishMetaPair, StreamFile } from "./stream/full_state_io.ts";
+import { isJsonObject, type KeyGenerator, StoreKeys } from "./stream/keys.ts";
 
 /** What belongs to a meta file. */
 export interface MetaFileOptions {
@@ -34,13 +34,15 @@ export function readMetaFile(env: StoreEnvironment, options: MetaFileOptions): U
   const { directory } = options;
   const path = `${directory}/${StreamFile.Meta}`;
   const sumPath = `${directory}/${StreamFile.MetaSum}`;
+  const hashKey = sha256(options.hashName);
+  finishMetaPair(env, directory, hashKey);
   if (disk.stat(path) === null) throw new StoreError("corrupt_state", `missing metafile "${path}"`);
   if (disk.stat(sumPath) === null) {
     throw new StoreError("corrupt_state", `missing checksum file "${sumPath}"`);
   }
   const bytes = disk.readFile(path);
   const sum = disk.readFile(sumPath);
-  hasher.setKey(sha256(options.hashName));
+  hasher.setKey(hashKey);
   const wanted = hasher.hash(bytes).toHex();
   const found = byteStringOf(sum, 0, sum.length);
   if (wanted !== found) {
@@ -53,6 +55,6 @@ export function readMetaFile(env: StoreEnvironment, options: MetaFileOptions): U
   if (disk.stat(keyPath) === null) return bytes;
   if (options.keyGen === null) throw new StoreError("no_main_key");
   const keys = new StoreKeys(env, options.cipher, options.keyGen, options.oldKeyGen);
-  const { seed, cipher } = keys.openAny(options.keyName, disk.readFile(keyPath));
-  return openSealed(cipher, seed, bytes);
+  const { seed } = keys.openAny(options.keyName, disk.readFile(keyPath));
+  return keys.unseal(seed, bytes, isJsonObject).plain;
 }

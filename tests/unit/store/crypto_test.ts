@@ -144,12 +144,14 @@ Deno.test("S2 round trips data of all sizes, and damage is found", () => {
     if (size < 100) continue;
     const at = 10 + random.below(packed.length - 10);
     packed[at]! ^= 1 + random.below(255);
-    let intact = false;
     try {
-      intact = decompressS2(packed).every((byte, i) => byte === data[i]);
+      // A chunk may have become one that is skipped: then data is missing, which blocks notice. A
+      // copy may come from elsewhere with the same bytes. Wrong data never comes out.
+      const out = decompressS2(packed);
+      const isSame = out.every((byte, i) => byte === data[i]);
+      assert(out.length < size || isSame, `flip at ${at} of ${size} was not noticed`);
     } catch (error) {
-      assert(error instanceof CorruptS2Error);
+      assert(error instanceof CorruptS2Error, String(error));
     }
-    assert(!intact || packed[at - 1] === 0xfe, `flip at ${at} of ${size} was not noticed`);
   }
 });

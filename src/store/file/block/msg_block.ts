@@ -216,15 +216,17 @@ export class MsgBlock {
 
   /** The plain records of the file, owned. Throws `no_block_data` when it is missing. */
   readRecords(): Uint8Array {
+    const { disk } = this.host.env;
+    // Before the file is read: a block under another key, or none, is rewritten by this.
+    if (this.cipher === null && disk.stat(this.path) !== null) this.host.loadCipher?.(this);
     let bytes: Uint8Array;
     try {
-      bytes = this.host.env.disk.readFile(this.path);
+      bytes = disk.readFile(this.path);
     } catch (error) {
       if (isNotFound(error)) throw new StoreError("no_block_data", undefined, { cause: error });
       throw error;
     }
     this.rawBytes = bytes.length;
-    if (this.cipher === null) this.host.loadCipher?.(this);
     if (this.cipher !== null && bytes.length > 0) bytes = this.cipher.apply(bytes, 0);
     this.isCompressed = compressionHead(bytes).headBytes > 0;
     return decompressBlock(bytes);

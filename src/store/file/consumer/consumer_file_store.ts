@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { openSealed, OpenSealedError } from "../../../base/crypto/mod.ts";
 import { isNotFound } from "../../../platform/disk.ts";
 import type { TimerHandle } from "../../../platform/loop.ts";
 import type { ConsumerStoreConfig } from "../../config.ts";
@@ -20,10 +19,15 @@ import {
 import { StoreError } from "../../errors.ts";
 import type { ConsumerState, ConsumerStore } from "../../stream_store.ts";
 import { writeFileAtomically } from "../atomic_file.ts";
-import { decodeConsumerState, encodeConsumerState } from "../format/consumer_state.ts";
+import {
+  decodeConsumerState,
+  encodeConsumerState,
+  isConsumerState,
+} from "../format/consumer_state.ts";
 import { sha256 } from "../format/record.ts";
 import type { FileStoreCore } from "../stream/core.ts";
 import { StreamFile, writeMetaPair } from "../stream/full_state_io.ts";
+import type { OpenedKey } from "../stream/keys.ts";
 
 /** Shortest time between two writes of the state. */
 const WRITE_INTERVAL_MS = 100;
@@ -40,6 +44,8 @@ export class ConsumerFileStore implements ConsumerStore {
   #config: ConsumerStoreConfig;
   #state: ConsumerState = emptyConsumerState();
   #seed: Uint8Array | null = null;
+  /** What the key file held when the store was opened. */
+  #storedKey: OpenedKey | null = null;
   #timer: TimerHandle | null = null;
   #lastWriteMs = 0;
   #dirty = false;
@@ -63,7 +69,8 @@ export class ConsumerFileStore implements ConsumerStore {
     disk.makeDirs(this.#dir);
     const hasMeta = (disk.stat(`${this.#dir}/${StreamFile.Meta}`)?.sizeBytes ?? 0) > 0;
     const stored = this.#recover();
-    if (!hasMeta || (core.keys !== null && this.#seed === null)) this.#writeMeta();
+    const isForeign = stored?.isForeign ?? (core.keys !== null && this.#seed === null);
+    if (!hasMeta || isForeign) this.#writeMeta();
     if (stored !== null) {
       // Read under an older key, or from before encryption: written again under the present one.
       this.#state = stored.state;
@@ -75,28 +82,20 @@ export class ConsumerFileStore implements ConsumerStore {
   #recover(): { state: ConsumerState; isForeign: boolean } | null {
     const { keys, env: { disk } } = this.#core;
     let isForeign = false;
-    let cipher = keys?.cipher ?? null;
-    let seed: Uint8Array | null = null;
     if (keys !== null) {
       const context = `${this.#core.streamName}.${this.name}`;
       const sealed = readIfThere(() => disk.readFile(`${this.#dir}/${StreamFile.MetaKey}`));
-      if (sealed === null) isForeign = true;
-      else {
-        try {
-          seed = keys.open(context, sealed);
-          this.#seed = seed;
-        } catch (error) {
-          if (!(error instanceof OpenSealedError)) throw error;
-          const found = keys.openAny(context, sealed);
-          seed = found.seed;
-          cipher = found.cipher;
-          isForeign = true;
-        }
-      }
+      this.#storedKey = sealed === null ? null : keys.openAny(context, sealed);
+      if (this.#storedKey?.isCurrent) this.#seed = this.#storedKey.seed;
+      else isForeign = true;
     }
     let bytes = readIfThere(() => disk.readFile(this.#statePath));
     if (bytes === null || bytes.length === 0) return null;
-    if (seed !== null && cipher !== null) bytes = openSealed(cipher, seed, bytes);
+    if (keys !== null && this.#storedKey !== null) {
+      const unsealed = keys.unseal(this.#storedKey.seed, bytes, isConsumerState);
+      bytes = unsealed.plain;
+      isForeign ||= !unsealed.isCurrent;
+    }
     return { state: decodeConsumerState(bytes), isForeign };
   }
 
@@ -105,13 +104,11 @@ export class ConsumerFileStore implements ConsumerStore {
     let meta = options.encodeConsumer(this.name, this.#config, this.#createdNs);
     if (keys !== null) {
       if (this.#seed === null) {
-        const { seed, sealed } = keys.create(`${this.#core.streamName}.${this.name}`);
-        writeFileAtomically(
-          disk,
-          `${this.#dir}/${StreamFile.MetaKey}`,
-          sealed,
-          options.syncAlways,
-        );
+        const context = `${this.#core.streamName}.${this.name}`;
+        const { seed, sealed } = keys.create(context, this.#storedKey?.seed);
+        const isConversion = disk.stat(`${this.#dir}/${StreamFile.Meta}`) !== null;
+        const path = `${this.#dir}/${StreamFile.MetaKey}`;
+        writeFileAtomically(disk, path, sealed, options.syncAlways || isConversion);
         this.#seed = seed;
       }
       meta = keys.seal(this.#seed, meta);

@@ -77,6 +77,11 @@ function readDifference(reader: VarintReader): number {
   return Number(BigInt.asIntN(64, reader.uvarint64()));
 }
 
+/** True for bytes that begin like a state. */
+export function isConsumerState(bytes: Uint8Array): boolean {
+  return bytes[0] === MAGIC && (bytes[1] === 1 || bytes[1] === VERSION);
+}
+
 /** Reads a state of version 1 or 2. Throws `corrupt_state`. */
 export function decodeConsumerState(bytes: Uint8Array): ConsumerState {
   if (bytes.length < 2 || bytes[0] !== MAGIC) throw new StoreError("corrupt_state");

@@ -30,7 +30,7 @@ import { compactBlock } from "../block/compact.ts";
 import { type BlockHost, MsgBlock } from "../block/msg_block.ts";
 import { replaceBlockFile } from "../block/replace.ts";
 import { EMPTY_RECORD_BYTES, sha256 } from "../format/record.ts";
-import type { StoreKeys } from "./keys.ts";
+import type { OpenedKey, StoreKeys } from "./keys.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** How many blocks keep their records in memory; the least recently loaded goes first. */
@@ -64,6 +64,10 @@ export class FileStoreCore implements BlockHost {
   readonly keys: StoreKeys | null;
   /** Seed of the stream's own key; null until the key file exists. */
   seed: Uint8Array | null = null;
+  /** What the key file held when the store was opened; `index.db` is sealed with it. */
+  storedKey: OpenedKey | null = null;
+  /** `meta.inf` is not sealed as it would be today. */
+  metaOutdated = false;
   readonly loadCipher: ((block: MsgBlock) => void) | null;
 
   /** Messages, bytes, first and last; the counts of `FastState` that are not kept stay 0. */

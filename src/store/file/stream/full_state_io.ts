@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { openSealed } from "../../../base/crypto/mod.ts";
 import { isNotFound } from "../../../platform/disk.ts";
 import { StoreError } from "../../errors.ts";
 import { writeFileAtomically } from "../atomic_file.ts";
@@ -14,6 +13,7 @@ import {
   type FullState,
   type SubjectSink,
 } from "../format/full_state.ts";
+import type { StoreEnvironment } from "../../stream_store.ts";
 import type { FileStoreCore } from "./core.ts";
 import { settleTrimmed } from "./removal.ts";
 
@@ -169,8 +169,9 @@ export function readIndex(core: FileStoreCore, subject: SubjectSink): FullState 
         throw new StoreError("corrupt_state", "Stream state checksum did not match");
       }
     }
-    if (core.keys !== null && core.seed !== null) {
-      body = openSealed(core.keys.cipher, core.seed, body);
+    if (core.keys !== null && core.storedKey !== null) {
+      // From before encryption or not: the decoder sees whether it is a state.
+      body = core.keys.unseal(core.storedKey.seed, body, () => true).plain;
     }
     return decodeFullState(body, subject);
   } catch (error) {
@@ -190,15 +191,17 @@ export function moveAside(core: FileStoreCore, path: string, name: string): void
   }
 }
 
-/** Creates the stream's own key when it has none. */
+/** Creates the stream's own key when it has none, or seals it anew. */
 export function ensureStreamKey(core: FileStoreCore): void {
   if (core.keys === null || core.seed !== null) return;
-  const { seed, sealed } = core.keys.create(core.streamName);
+  const { seed, sealed } = core.keys.create(core.streamName, core.storedKey?.seed);
+  const { disk } = core.env;
+  const isConversion = disk.stat(`${core.options.storeDir}/${StreamFile.Meta}`) !== null;
   writeFileAtomically(
-    core.env.disk,
+    disk,
     `${core.options.storeDir}/${StreamFile.MetaKey}`,
     sealed,
-    core.options.syncAlways,
+    core.options.syncAlways || isConversion,
   );
   core.seed = seed;
 }
@@ -211,7 +214,10 @@ export function writeStreamMeta(core: FileStoreCore): void {
   writeMetaPair(core, core.options.storeDir, meta, core.hashKey);
 }
 
-/** Writes a `meta.inf` and its checksum in hexadecimal into `dir`. */
+/**
+ * Writes a `meta.inf` and its checksum in hexadecimal into `dir`. The new content waits beside the
+ * old one until its checksum is there: after a crash {@linkcode finishMetaPair} puts it in place.
+ */
 export function writeMetaPair(
   core: FileStoreCore,
   dir: string,
@@ -219,8 +225,35 @@ export function writeMetaPair(
   hashKey: Uint8Array,
 ): void {
   const sync = core.options.syncAlways;
-  writeFileAtomically(core.env.disk, `${dir}/${StreamFile.Meta}`, meta, sync);
-  core.env.hasher.setKey(hashKey);
-  const sum = new TextEncoder().encode(core.env.hasher.hash(meta).toHex());
-  writeFileAtomically(core.env.disk, `${dir}/${StreamFile.MetaSum}`, sum, sync);
+  const { disk, hasher } = core.env;
+  const path = `${dir}/${StreamFile.Meta}`;
+  const file = disk.open(`${path}.tmp`, "replace");
+  try {
+    file.writeAt(meta, 0);
+    if (sync) file.syncDataNow();
+  } finally {
+    file.close();
+  }
+  hasher.setKey(hashKey);
+  const sum = new TextEncoder().encode(hasher.hash(meta).toHex());
+  writeFileAtomically(disk, `${dir}/${StreamFile.MetaSum}`, sum, sync);
+  disk.rename(`${path}.tmp`, path);
+  if (sync) disk.syncDirNow(dir);
+}
+
+/** Puts a new `meta.inf` in place whose checksum is there already. True when there was one. */
+export function finishMetaPair(
+  env: Pick<StoreEnvironment, "disk" | "hasher">,
+  dir: string,
+  hashKey: Uint8Array,
+): boolean {
+  const { disk, hasher } = env;
+  const path = `${dir}/${StreamFile.Meta}`;
+  const sumPath = `${dir}/${StreamFile.MetaSum}`;
+  if (disk.stat(`${path}.tmp`) === null || disk.stat(sumPath) === null) return false;
+  hasher.setKey(hashKey);
+  const sum = hasher.hash(disk.readFile(`${path}.tmp`)).toHex();
+  if (sum !== new TextDecoder().decode(disk.readFile(sumPath))) return false;
+  disk.rename(`${path}.tmp`, path);
+  return true;
 }

@@ -3,6 +3,10 @@
  * between plain, cipher and cipher (reference: filestore.go genEncryptionKeys, recoverAEK,
  * loadEncryptionForMsgBlock, convertCipher).
  *
+ * A crash during a conversion costs nothing: a thing keeps its seed for good, so that what is sealed
+ * with it stays readable while its key file is sealed anew, and a block keeps a copy beside it until
+ * its new key is durable.
+ *
  * Each thing has a random 32-byte seed, sealed with a key that the server's key generator derives
  * from the thing's name: `<stream>`, `<stream>:<block>` or `<stream>.<consumer>`. A block's key
  * stream uses the seed with the nonce of the sealing.
@@ -33,6 +37,26 @@ export type KeyGenerator = (context: Uint8Array) => Uint8Array;
 /** Smallest sealed key. */
 const SEALED_KEY_BYTES_MIN = 64;
 
+/** An opened key. */
+export interface OpenedKey {
+  readonly seed: Uint8Array;
+  readonly cipher: StoreCipherName;
+  /** Sealed as it would be today; false after a rotation or another choice of cipher. */
+  readonly isCurrent: boolean;
+}
+
+/** What was sealed, opened. */
+export interface Unsealed {
+  readonly plain: Uint8Array;
+  /** Sealed with the cipher of today. */
+  readonly isCurrent: boolean;
+}
+
+/** True for bytes that begin like a JSON object, as a `meta.inf` does. */
+export function isJsonObject(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x7b;
+}
+
 /** A seed and its sealed form. */
 export interface FreshKey {
   readonly seed: Uint8Array;
@@ -49,10 +73,10 @@ export class StoreKeys {
     readonly oldKeyGen: KeyGenerator | null,
   ) {}
 
-  /** A new random seed sealed for `context`. */
-  create(context: string): FreshKey {
-    const seed = new Uint8Array(CIPHER_KEY_BYTES);
-    this.env.random.fill(seed);
+  /** A seed, by default a new random one, sealed for `context`. */
+  create(context: string, known: Uint8Array | null = null): FreshKey {
+    const seed = known ?? new Uint8Array(CIPHER_KEY_BYTES);
+    if (known === null) this.env.random.fill(seed);
     const key = this.keyGen(bytesOfByteString(context));
     return { seed, sealed: seal(this.cipher, key, this.nonce(), seed) };
   }
@@ -74,7 +98,7 @@ export class StoreKeys {
    * The seed of a key that the present generator and cipher may not open: all combinations of
    * old and new are tried. Throws `key_invalid`.
    */
-  openAny(context: string, sealed: Uint8Array): { seed: Uint8Array; cipher: StoreCipherName } {
+  openAny(context: string, sealed: Uint8Array): OpenedKey {
     if (sealed.length < SEALED_KEY_BYTES_MIN) throw new StoreError("bad_key_size");
     const other: StoreCipherName = this.cipher === "AES-GCM" ? "ChaCha20-Poly1305" : "AES-GCM";
     for (const keyGen of [this.keyGen, this.oldKeyGen]) {
@@ -82,7 +106,8 @@ export class StoreKeys {
       const key = keyGen(bytesOfByteString(context));
       for (const cipher of [this.cipher, other]) {
         try {
-          return { seed: openSealed(cipher, key, sealed), cipher };
+          const seed = openSealed(cipher, key, sealed);
+          return { seed, cipher, isCurrent: keyGen === this.keyGen && cipher === this.cipher };
         } catch (error) {
           if (!(error instanceof OpenSealedError)) throw error;
         }
@@ -94,6 +119,26 @@ export class StoreKeys {
   /** `plain` sealed with `seed`. */
   seal(seed: Uint8Array, plain: Uint8Array): Uint8Array {
     return seal(this.cipher, seed, this.nonce(), plain);
+  }
+
+  /**
+   * Opens what was sealed with `seed` by either cipher. What `isPlain` knows as unsealed is from
+   * before a conversion that a crash cut short. Throws {@linkcode OpenSealedError}.
+   */
+  unseal(
+    seed: Uint8Array,
+    bytes: Uint8Array,
+    isPlain: (bytes: Uint8Array) => boolean,
+  ): Unsealed {
+    for (const cipher of ["ChaCha20-Poly1305", "AES-GCM"] as const) {
+      try {
+        return { plain: openSealed(cipher, seed, bytes), isCurrent: cipher === this.cipher };
+      } catch (error) {
+        if (!(error instanceof OpenSealedError)) throw error;
+      }
+    }
+    if (isPlain(bytes)) return { plain: bytes, isCurrent: false };
+    throw new OpenSealedError();
   }
 
   /** Gives a new block its key file and cipher. */
@@ -123,19 +168,21 @@ export class StoreKeys {
       this.#convert(block, null);
       return;
     }
-    try {
-      const seed = this.open(context, sealed);
-      block.cipher = new BlockCipher(
-        this.cipher,
-        seed,
-        sealed.subarray(0, nonceBytesOf(this.cipher)),
-      );
-    } catch (error) {
-      if (!(error instanceof OpenSealedError)) throw error;
-      const { seed, cipher } = this.openAny(context, sealed);
-      const nonce = sealed.subarray(0, nonceBytesOf(cipher));
-      this.#convert(block, new BlockCipher(cipher, seed, nonce));
-    }
+    const { seed, cipher, isCurrent } = this.openAny(context, sealed);
+    const found = new BlockCipher(cipher, seed, sealed.subarray(0, nonceBytesOf(cipher)));
+    if (isCurrent) block.cipher = found;
+    else this.#convert(block, found);
+  }
+
+  /** The cipher of a block whose key file is sealed as it would be today, or null. */
+  currentCipher(block: MsgBlock): BlockCipher | null {
+    if (this.env.disk.stat(block.keyPath) === null) return null;
+    const sealed = this.env.disk.readFile(block.keyPath);
+    const context = `${block.host.streamName}:${block.index}`;
+    const { seed, cipher, isCurrent } = this.openAny(context, sealed);
+    return isCurrent
+      ? new BlockCipher(cipher, seed, sealed.subarray(0, nonceBytesOf(cipher)))
+      : null;
   }
 
   /**
@@ -156,9 +203,12 @@ export class StoreKeys {
       sealed.subarray(0, nonceBytesOf(this.cipher)),
     );
     const keep = `${block.path}.old`;
-    disk.writeFile(keep, stat === null ? bytes : disk.readFile(block.path));
-    if (stat !== null) replaceBlockFile(block, records, { compress: compressed });
+    if (stat !== null) {
+      writeFileAtomically(disk, keep, disk.readFile(block.path), true);
+      replaceBlockFile(block, records, { compress: compressed });
+      disk.syncDirNow(block.host.msgDir);
+    }
     writeFileAtomically(disk, block.keyPath, sealed, true);
-    disk.remove(keep);
+    disk.removeTree(keep);
   }
 }

@@ -332,7 +332,10 @@ function removeOldIndexes(core: FileStoreCore): void {
   }
 }
 
-/** Decides for each block whose re-encryption was interrupted which of its two copies is right. */
+/**
+ * Decides for each block whose re-encryption was interrupted which of its two copies is right: the
+ * new one if the new key is there, because the key comes last.
+ */
 function settleConversions(core: FileStoreCore): void {
   const { disk, hasher } = core.env;
   for (const entry of disk.list(core.msgDir)) {
@@ -340,15 +343,13 @@ function settleConversions(core: FileStoreCore): void {
     if (match === null) continue;
     const block = new MsgBlock(core, Number(match[1]));
     const old = `${core.msgDir}/${entry.name}`;
-    let intact = false;
-    if (disk.stat(block.keyPath) !== null) {
-      try {
-        intact = isIntact(hasher, block.hashKey, block.readRecords());
-      } catch (error) {
-        core.warn(`block ${block.index} is taken from before its conversion: ${error}`);
-      }
+    block.cipher = core.keys?.currentCipher(block) ?? null;
+    const isNew = block.cipher !== null && disk.stat(block.path) !== null &&
+      isIntact(hasher, block.hashKey, block.readRecords());
+    if (isNew) disk.removeTree(old);
+    else {
+      disk.rename(old, block.path);
+      core.warn(`block ${block.index} is taken from before its conversion`);
     }
-    if (intact) disk.remove(old);
-    else disk.rename(old, block.path);
   }
 }
