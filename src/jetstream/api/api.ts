@@ -13,7 +13,7 @@ import { byteStringOfText } from "../../base/text/byte_string.ts";
 import type { Account } from "../../core/account/account.ts";
 import type { Connection } from "../../core/connection/connection.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
-import { ApiError, apiError, type JetStreamErrorName, refusesApiLevel } from "../../jsapi/mod.ts";
+import { ApiError, apiError, refusesApiLevel } from "../../jsapi/mod.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
 import { MsgHeader } from "../stream/header_names.ts";
@@ -41,8 +41,6 @@ export interface Handler {
   readonly errorFields?: ResponseFields;
   /** Requests are not reported as audit events, and not counted. */
   readonly quiet?: boolean;
-  /** Errors that do not count as such, because the request itself was right. */
-  readonly uncounted?: readonly JetStreamErrorName[];
 }
 
 const PREFIX = "$JS.API.";
@@ -214,7 +212,7 @@ export class Api {
     if (handler.quiet === true && error === null) return;
     this.total++;
     if (owner !== null) owner.apiTotal++;
-    if (error !== null && handler.uncounted?.includes(error.id) !== true) {
+    if (error !== null) {
       this.errors++;
       if (owner !== null) owner.apiErrors++;
     }

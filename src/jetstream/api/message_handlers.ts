@@ -8,6 +8,8 @@
 import { field, OMIT, optional } from "../../base/json/mod.ts";
 import {
   apiError,
+  type ApiErrorData,
+  apiErrorShape,
   msgDeleteRequestShape,
   msgGetRequestShape,
   ResponseType,
@@ -23,6 +25,7 @@ import { SUCCESS } from "./stream_handlers.ts";
 /** Token of the stream's name in `$JS.API.STREAM.MSG.<verb>.<name>`. */
 const NAME = 5;
 
+const errorField = field<ApiErrorData>("error", apiErrorShape);
 const messageField = field("message", optional(storedMsgShape), OMIT);
 
 function getMsg(request: ApiRequest): ResponseFields {
@@ -68,14 +71,15 @@ function removeMsg(request: ApiRequest): ResponseFields {
   if (stream.config.denyDelete) {
     throw apiError("JSStreamMsgDeleteFailedF", { err: "message delete not permitted" });
   }
-  let removed: boolean;
+  // The request itself was right: these errors are not counted as such.
   try {
-    removed = deleteMsg(stream, seq, !noErase);
+    if (!deleteMsg(stream, seq, !noErase)) {
+      return [value(errorField, apiError("JSSequenceNotFoundErrF", { seq }))];
+    }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw toApiError(error, "JSStreamMsgDeleteFailedF");
+    return [value(errorField, toApiError(error, "JSStreamMsgDeleteFailedF"))];
   }
-  if (!removed) throw apiError("JSSequenceNotFoundErrF", { seq });
   return SUCCESS;
 }
 
@@ -91,6 +95,5 @@ export const messageHandlers: readonly Handler[] = [
     pattern: "STREAM.MSG.DELETE.*",
     type: ResponseType.MsgDelete,
     handle: removeMsg,
-    uncounted: ["JSSequenceNotFoundErrF"],
   },
 ];
