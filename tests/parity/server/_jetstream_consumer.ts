@@ -51,3 +51,26 @@ export async function fetchAll(
   assertEquals(msgs.length, count);
   return msgs;
 }
+
+/** Runs a test for both kinds of storage, under the reference's names of the cases. */
+export async function forBothStores(
+  t: Deno.TestContext,
+  test: (storage: "memory" | "file") => Promise<void>,
+): Promise<void> {
+  await t.step("MemoryStore", () => test("memory"));
+  await t.step("FileStore", () => test("file"));
+}
+
+/** Asks for the next message of a pull consumer, as a request. */
+export async function requestNext(
+  js: JsClient,
+  stream: string,
+  consumer: string,
+  request: unknown = "",
+): Promise<Msg> {
+  // Not through the client's common inbox, which knows answers by their subject.
+  const inbox = js.pullInbox(stream, consumer, request);
+  const msg = await next(inbox);
+  inbox.subscription.unsubscribe();
+  return msg;
+}
