@@ -64,7 +64,7 @@ Deno.test("TestPBNotIncreasedOnMaxPending", async () => {
 });
 
 Deno.test("TestClientSlowConsumerWithoutConnect", async () => {
-  await using server = await testServer({ writeDeadlineMs: 100 });
+  await using server = await testServer({ writeDeadlineMs: 100, noSystemAccount: true });
   const slow = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await slow.write(new TextEncoder().encode("SUB foo 1\r\n"));
   await until(() => server.server.subscriptionCount > 0);
