@@ -24,6 +24,7 @@ export type {
   ClientLogin,
 } from "./core/auth/client_authentication.ts";
 export type { Logger } from "./platform/mod.ts";
+export { type InProcessServer, InProcessTransport } from "./server/client_transport.ts";
 export { Server, StartError } from "./server/server.ts";
 
 /** Starts a server; what `options` leave out is as in an unconfigured nats-server. */

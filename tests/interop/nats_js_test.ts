@@ -4,8 +4,14 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
-import { startServer } from "../../src/mod.ts";
+import {
+  connect,
+  headers,
+  type NatsConnection,
+  NatsConnectionImpl,
+  setTransportFactory,
+} from "@nats-io/transport-node";
+import { InProcessTransport, startServer } from "../../src/mod.ts";
 
 async function withClient(
   options: Parameters<typeof startServer>[0],
@@ -90,4 +96,24 @@ Deno.test({ name: "nats.js carries a payload of a mebibyte", ...relaxed }, async
     }
     assertEquals(count, 3);
   });
+});
+
+Deno.test("nats.js works inside the process, without a socket", async () => {
+  const server = await startServer({ dontListen: true });
+  setTransportFactory({ factory: () => new InProcessTransport(server) });
+  const client = await NatsConnectionImpl.connect({ reconnect: false });
+  assertEquals(client.info!.client_id, [...server.clients.keys()][0]);
+  client.subscribe("echo", { callback: (_error, message) => void message.respond(message.data) });
+  const data = new Uint8Array(500_000).fill(7);
+  const answer = await client.request("echo", data, { timeout: 5000 });
+  assertEquals(answer.data.length, data.length);
+  await client.drain();
+  assertEquals(server.clients.size, 0);
+
+  // The end of the server ends the client.
+  const other = await NatsConnectionImpl.connect({ reconnect: false });
+  await other.flush();
+  const ended = other.closed();
+  await server.stop();
+  await ended;
 });
