@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Msg } from "@nats-io/transport-node";
 import { type JsClient, statusOf, textOf } from "../../harness/jetstream.ts";
-import type { Inbox } from "../../harness/server.ts";
+import { type Inbox, until } from "../../harness/server.ts";
 
 /** Nanoseconds of a duration in milliseconds. */
 export function ns(ms: number): number {
@@ -73,4 +73,14 @@ export async function requestNext(
   const msg = await next(inbox);
   inbox.subscription.unsubscribe();
   return msg;
+}
+
+/** Waits until exactly `count` messages are there, and that it stays so for a moment. */
+export async function pendingCount(inbox: Inbox, count: number): Promise<void> {
+  await until(
+    () => inbox.count >= count,
+    () => `expected ${count} messages, there are ${inbox.count}`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assertEquals(inbox.count, count);
 }

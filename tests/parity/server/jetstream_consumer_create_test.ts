@@ -13,7 +13,7 @@ import {
 import { addConsumer } from "../../../src/jetstream/consumer/create.ts";
 import { ApiFailure, deliveryInfo, jetStreamServer, type Json } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
-import { forBothStores, next, ns, requestNext } from "./_jetstream_consumer.ts";
+import { forBothStores, next, requestNext } from "./_jetstream_consumer.ts";
 
 Deno.test("TestJetStreamConsumerActionsUnmarshal", async (t) => {
   const cases: [string, string, string, boolean][] = [

@@ -1,0 +1,92 @@
+/**
+ * What consumers are after a restart of the server (server/jetstream_consumer_test.go). Clients
+ * of the reference reconnect; here a new client subscribes.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { jetStreamServer } from "../../harness/jetstream.ts";
+import { until } from "../../harness/server.ts";
+import { next, ns } from "./_jetstream_consumer.ts";
+
+Deno.test("TestJetStreamConsumerEphemeralRecoveryAfterServerRestart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "MYS", subjects: ["MYS"] });
+  const inbox = js.subscribe("to");
+  await js.nc.flush();
+  const { name } = await js.addConsumer("MYS", { deliver_subject: "to", ack_policy: "explicit" });
+  await js.publishMany(100, "MYS", "Hello World!");
+  assertEquals((await js.streamInfo("MYS")).state.messages, 100);
+  for (let i = 0; i <= 6; i++) (await next(inbox)).respond();
+  await js.nc.flush();
+  for (let i = 0; i < 2; i++) {
+    await server.restart();
+    js = await server.jetStream();
+    js.subscribe("to");
+    await js.nc.flush();
+    const consumer = server.consumer("MYS", name);
+    assertEquals(consumer.config.durable, "");
+    await until(() => consumer.active);
+  }
+  // Without its client it goes away like any other.
+  const consumer = server.consumer("MYS", name);
+  consumer.inactiveMs = 10;
+  await js.nc.close();
+  await until(() => !server.stream("MYS").consumers.has(name));
+});
+
+Deno.test("TestJetStreamConsumerMaxDeliveryAndServerRestart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "MYS", subjects: ["MYS"] });
+  const streamCreated = server.stream("MYS").createdNs;
+  const max = 3;
+  await js.addConsumer("MYS", {
+    durable_name: "TO",
+    deliver_subject: "D.TO",
+    ack_policy: "explicit",
+    ack_wait: ns(100),
+    max_deliver: max,
+  });
+  const consumerCreated = server.consumer("MYS", "TO").createdNs;
+  let received = 0;
+  const listen = async () => {
+    js.nc.subscribe("D.TO", { callback: () => void received++ });
+    await js.nc.flush();
+  };
+  const expectReceived = (count: number) =>
+    until(() => received === count, () => `expected ${count}, received ${received}`);
+  await listen();
+  await js.publish("MYS", "order-1");
+  await expectReceived(max);
+  await js.publish("MYS", "order-2");
+  // The first delivery and one more.
+  await expectReceived(max + 2);
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals((await js.streamInfo("MYS")).state.messages, 2);
+  await listen();
+  await js.publish("MYS", "order-3");
+  assertEquals((await js.streamInfo("MYS")).state.messages, 3);
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals((await js.streamInfo("MYS")).state.messages, 3);
+  await listen();
+  await expectReceived(max * 3);
+  assertEquals(server.stream("MYS").createdNs, streamCreated);
+  assertEquals(server.consumer("MYS", "TO").createdNs, consumerCreated);
+});
+
+Deno.test("TestJetStreamConsumerDeleteAndServerRestart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "MYQ", subjects: ["MYQ"] });
+  await js.addConsumer("MYQ", { durable_name: "WQ", ack_policy: "explicit" });
+  await js.deleteConsumer("MYQ", "WQ");
+  assertEquals(server.stream("MYQ").consumers.size, 0);
+  await server.restart();
+  js = await server.jetStream();
+  assert((await js.streamInfo("MYQ")).config.name === "MYQ");
+  assertEquals(server.stream("MYQ").consumers.size, 0);
+});
