@@ -8,7 +8,7 @@
  */
 import { goQuote } from "../base/text/go_format.ts";
 import type { Clock, LogFiles, OpenLogFile } from "../platform/mod.ts";
-import { dateParts, levelLabel, type LogLevel, logTimeText } from "./text_log.ts";
+import { dateParts, jsonLine, levelLabel, type LogLevel, logTimeText } from "./text_log.ts";
 
 /** When a file is put aside, and what its own lines look like. */
 export interface LogFileSettings {
@@ -17,6 +17,7 @@ export interface LogFileSettings {
   /** Files kept, with the current one; 0 and less keep all. */
   readonly maxFiles: number;
   readonly logtime: boolean;
+  readonly logFormat: "text" | "json";
   readonly pid: number | null;
 }
 
@@ -131,10 +132,14 @@ export class LogFile {
 
   /** Writes a line about the file itself, which does not count towards its size. */
   #own(level: LogLevel, text: string): number {
-    const { pid, logtime } = this.settings;
+    const { pid, logtime, logFormat } = this.settings;
     const prefix = pid === null ? "" : `[${pid}] `;
     const time = logtime ? logTimeText(this.clock.nowNs(), false) : "";
-    const bytes = encoder.encode(`${prefix}${time}${levelLabel(level, false)}${text}\r\n`);
+    const bytes = encoder.encode(
+      logFormat === "json"
+        ? jsonLine(this.clock, pid, level, text)
+        : `${prefix}${time}${levelLabel(level, false)}${text}\r\n`,
+    );
     this.#file.write(bytes);
     return bytes.length;
   }

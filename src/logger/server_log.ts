@@ -58,6 +58,7 @@ function fileLog(options: Options, world: LogWorld): ServerLog {
         sizeLimitBytes: Math.max(0, options.logSizeLimit),
         maxFiles: options.logMaxFiles,
         logtime: options.logtime,
+        logFormat: options.logFormat,
         pid,
       },
       files,

@@ -107,17 +107,19 @@ export function loggerOf(
   return logger;
 }
 
+/** A line of a log in JSON. */
+export function jsonLine(clock: Clock, pid: number | null, level: LogLevel, text: string): string {
+  const time = new Date(clock.nowMs()).toISOString();
+  const line = { time, level: LABELS[level][0].toLowerCase(), pid, message: text };
+  return `${JSON.stringify(line)}\n`;
+}
+
 /** A logger that formats lines as the settings say and hands them to the sink. */
 export function textLogger(settings: TextLogSettings, world: TextLogWorld): Logger {
   const { clock, pid, colours, sink } = world;
   const prefix = pid === null ? "" : `[${pid}] `;
   return loggerOf(settings, (level, text) => {
-    if (settings.logFormat === "json") {
-      const time = new Date(clock.nowMs()).toISOString();
-      const line = { time, level: LABELS[level][0].toLowerCase(), pid, message: text };
-      sink(`${JSON.stringify(line)}\n`);
-      return;
-    }
+    if (settings.logFormat === "json") return sink(jsonLine(clock, pid, level, text));
     const time = settings.logtime ? logTimeText(clock.nowNs(), settings.logtimeUtc) : "";
     sink(`${prefix}${time}${levelLabel(level, colours)}${text}\n`);
   });

@@ -98,7 +98,14 @@ function fileLogger(
   files: LogFiles = systemLogFiles(),
 ): FileLog {
   const clock = systemClock();
-  const settings = { sizeLimitBytes: 0, maxFiles: 0, logtime: true, pid: Deno.pid, ...over };
+  const settings: LogFileSettings = {
+    sizeLimitBytes: 0,
+    maxFiles: 0,
+    logtime: true,
+    logFormat: "text",
+    pid: Deno.pid,
+    ...over,
+  };
   const file = new LogFile(path, settings, files, clock);
   const logger = textLogger({ ...PLAIN, logtime: settings.logtime }, {
     clock,
