@@ -290,3 +290,61 @@ Deno.test("TestJetStreamConsumerStuckAckPending", async () => {
   done = true;
   await worker;
 });
+
+Deno.test("TestJetStreamConsumerAckSampling", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  const add = (name: string, frequency: string) =>
+    js.addConsumer("TEST", {
+      durable_name: name,
+      ack_policy: "explicit",
+      filter_subject: "foo",
+      sample_freq: frequency,
+    });
+  await add("dlc", "100%");
+  await js.publish("foo", "Hello");
+  const metrics = js.subscribe("$JS.EVENT.METRIC.>");
+  for (const msg of await fetchAll(js, "TEST", "dlc", 1)) await js.ackSync(msg);
+  const metric = (await next(metrics)).json<Record<string, unknown>>();
+  assertEquals([metric.stream, metric.consumer, metric.consumer_seq], ["TEST", "dlc", 1]);
+  await add("alps", "50%");
+  const total = 500;
+  await js.publishMany(total, "foo", "Hello");
+  const msgs = await fetchAll(js, "TEST", "alps", total);
+  await Promise.all(msgs.map((msg) => js.ackSync(msg)));
+  await js.nc.flush();
+  assert(metrics.count >= 200 && metrics.count <= 300, `${metrics.count} of about 250`);
+});
+
+Deno.test("TestJetStreamConsumerAckSamplingSpecifiedUsingUpdateConsumer", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  const config = { durable_name: "dlc", ack_policy: "explicit", filter_subject: "foo" };
+  await js.addConsumer("TEST", config);
+  await js.updateConsumer("TEST", { ...config, sample_freq: "100%" });
+  await js.publish("foo", "Hello");
+  const metrics = js.subscribe("$JS.EVENT.METRIC.>");
+  for (const msg of await fetchAll(js, "TEST", "dlc", 1)) await js.ackSync(msg);
+  const metric = (await next(metrics)).json<Record<string, unknown>>();
+  assertEquals([metric.stream, metric.consumer, metric.consumer_seq], ["TEST", "dlc", 1]);
+});
+
+Deno.test("TestJetStreamConsumerMaxDeliverUpdate", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  const config = { durable_name: "ard", ack_policy: "explicit", filter_subject: "foo" };
+  for (const maxDeliver of [2, 3]) {
+    const add = maxDeliver === 2 ? js.addConsumer : js.updateConsumer;
+    await add.call(js, "TEST", { ...config, max_deliver: maxDeliver });
+    await js.publish("foo", "Hello");
+    for (let i = 0; i < maxDeliver; i++) {
+      const msgs = await js.fetch("TEST", "ard", 2, { expiresMs: 100 });
+      assertEquals(msgs.length, 1);
+      msgs[0]!.respond("-NAK");
+    }
+    assertEquals((await js.fetch("TEST", "ard", 2, { expiresMs: 100 })).length, 0);
+  }
+});

@@ -265,3 +265,20 @@ Deno.test("TestJetStreamConsumerBadCreateErr", async () => {
     "push mode can not set max waiting",
   );
 });
+
+Deno.test("TestJetStreamConsumerAndStreamNamesWithPathSeparators", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  for (const name of ["usr/bin", "Documents\\readme"]) {
+    const { error } = await js.request(`$JS.API.STREAM.CREATE.${name}`, { name });
+    assertEquals(error.err_code, 10128);
+  }
+  await js.addStream({ name: "T", subjects: ["T"] });
+  for (const durable of ["a/b", "a\\b"]) {
+    const { error } = await js.request(`$JS.API.CONSUMER.DURABLE.CREATE.T.${durable}`, {
+      stream_name: "T",
+      config: { durable_name: durable, ack_policy: "explicit" },
+    });
+    assertEquals(error.err_code, 10127);
+  }
+});

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { deleteAfter } from "../../../src/jetstream/consumer/inactivity.ts";
 import { ApiFailure, deliveryInfo, jetStreamServer } from "../../harness/jetstream.ts";
 import { type Inbox, until } from "../../harness/server.ts";
 import { forBothStores, next, ns, pendingCount, requestNext } from "./_jetstream_consumer.ts";
@@ -371,4 +372,90 @@ Deno.test("TestJetStreamConsumerPendingBugWithKV", async (t) => {
     });
     assertEquals(info.num_pending, 3);
   });
+});
+
+Deno.test("TestJetStreamConsumerPushBound", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", storage: "memory", subjects: ["foo"] });
+  const create = (name: string, deliverSubject: string) =>
+    js.api(`CONSUMER.DURABLE.CREATE.TEST.${name}`, {
+      stream_name: "TEST",
+      config: { durable_name: name, deliver_subject: deliverSubject, ack_policy: "explicit" },
+    });
+  const isBound = async (name: string) => (await js.consumerInfo("TEST", name)).push_bound ?? false;
+  await create("dlc", "d.X");
+  assert(!await isBound("dlc"));
+  const inbox = js.subscribe("d.X");
+  await js.nc.flush();
+  assert(await isBound("dlc"));
+  inbox.subscription.unsubscribe();
+  await js.nc.flush();
+  assert(!await isBound("dlc"));
+  // A queue group that the consumer does not name does not count.
+  await create("ik", "d.Z");
+  const group = js.subscribe("d.Z", "g22");
+  await js.nc.flush();
+  assert(!await isBound("ik"));
+  group.subscription.unsubscribe();
+  await js.nc.flush();
+  assert(!await isBound("ik"));
+  await create("rip", "");
+  assert(!await isBound("rip"));
+});
+
+Deno.test("TestJetStreamConsumerInternalClientLeak", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["TEST"], storage: "memory" });
+  const account = server.test.account("$G");
+  const before = { connections: account.connections.size, subs: account.sublist.count };
+  for (let i = 0; i < 10; i++) {
+    const { name } = await js.addConsumer("TEST", { deliver_subject: "x" });
+    deleteAfter(server.consumer("TEST", name), 50);
+  }
+  await until(async () => (await js.streamInfo("TEST")).state.consumer_count === 0);
+  assertEquals(
+    { connections: account.connections.size, subs: account.sublist.count },
+    before,
+  );
+});
+
+Deno.test("TestJetStreamConsumerEventingRaceOnShutdown", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"], storage: "memory" });
+  const creating = (async () => {
+    try {
+      for (;;) {
+        const deliverSubject = js.inbox();
+        js.subscribe(deliverSubject);
+        await js.addConsumer("TEST", { deliver_subject: deliverSubject, ack_policy: "explicit" });
+      }
+    } catch {
+      // The server went away.
+    }
+  })();
+  await until(() => server.stream("TEST").consumers.size > 5);
+  await server.stop();
+  await creating;
+});
+
+Deno.test("TestJetStreamConsumerNoMsgPayload", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "S", subjects: ["S"] });
+  for (let i = 0; i < 10; i++) await js.publish("S", "A".repeat(128), { name: "derek" });
+  await js.addConsumer("S", {
+    deliver_subject: "_d_",
+    durable_name: "d22",
+    headers_only: true,
+  });
+  const inbox = js.subscribe("_d_");
+  for (let i = 0; i < 10; i++) {
+    const msg = await next(inbox);
+    assertEquals(msg.data.length, 0);
+    assertEquals(msg.headers?.get("Nats-Msg-Size"), "128");
+    assertEquals(msg.headers?.get("name"), "derek");
+  }
 });

@@ -90,3 +90,16 @@ Deno.test("TestJetStreamConsumerDeleteAndServerRestart", async () => {
   assert((await js.streamInfo("MYQ")).config.name === "MYQ");
   assertEquals(server.stream("MYQ").consumers.size, 0);
 });
+
+Deno.test("TestJetStreamConsumerUpdateSurvival", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "X", subjects: ["X"] });
+  const config = { durable_name: "dlc", ack_policy: "explicit" };
+  await js.addConsumer("X", { ...config, max_ack_pending: 1024 });
+  const info = await js.updateConsumer("X", { ...config, max_ack_pending: 22 });
+  assertEquals(info.config.max_ack_pending, 22);
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals((await js.consumerInfo("X", "dlc")).config.max_ack_pending, 22);
+});

@@ -1,0 +1,251 @@
+/**
+ * Counts and floors of consumers (server/jetstream_consumer_test.go).
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { deliveryInfo, jetStreamServer, textOf } from "../../harness/jetstream.ts";
+import { until } from "../../harness/server.ts";
+import { fetchAll, forBothStores, next, nextText, nothing, ns } from "./_jetstream_consumer.ts";
+
+Deno.test("TestJetStreamConsumerPendingCountWithRedeliveries", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    durable_name: "test",
+    ack_policy: "explicit",
+    ack_wait: ns(50),
+    max_deliver: 1,
+  });
+  const numPending = async () => (await js.consumerInfo("TEST", "test")).num_pending;
+  await js.publish("foo", "msg1");
+  const [first] = await fetchAll(js, "TEST", "test", 1);
+  assertEquals(textOf(first!), "msg1");
+  assertEquals(await numPending(), 0);
+  const { pending } = server.consumer("TEST", "test");
+  await until(() => pending.size === 0);
+  await js.publish("foo", "msg2");
+  const [second] = await fetchAll(js, "TEST", "test", 1);
+  assertEquals(textOf(second!), "msg2");
+  assertEquals(deliveryInfo(second!).deliveries, 1);
+  assertEquals(await numPending(), 0);
+});
+
+Deno.test("TestJetStreamConsumerDeliverNewNotConsumingBeforeRestart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    deliver_subject: "to",
+    durable_name: "dur",
+    ack_policy: "explicit",
+    deliver_policy: "new",
+    filter_subject: "foo",
+  });
+  await js.publishMany(10, "foo", "msg");
+  const numPending = async () => (await js.consumerInfo("TEST", "dur")).num_pending;
+  assertEquals(await numPending(), 10);
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals(await numPending(), 10);
+  const inbox = js.subscribe("to");
+  for (let i = 0; i < 10; i++) await js.ackSync(await next(inbox));
+  assertEquals(await numPending(), 0);
+});
+
+Deno.test("TestJetStreamConsumerNumPendingWithMaxPerSubjectGreaterThanOne", async (t) => {
+  await forBothStores(t, async (storage) => {
+    await using server = await jetStreamServer();
+    const js = await server.jetStream();
+    await js.addStream({
+      name: "TEST",
+      subjects: ["KV.*.*"],
+      max_msgs_per_subject: 2,
+      storage,
+    });
+    const keys = ["plans.foo", "plans.bar", "plans.baz", "config.foo", "config.bar", "config.baz"];
+    for (const key of [...keys, "plans.bar", "plans.baz"]) await js.publish(`KV.${key}`, "OK");
+    const info = await js.addConsumer("TEST", {
+      durable_name: "d",
+      ack_policy: "explicit",
+      deliver_policy: "last_per_subject",
+      filter_subject: "KV.plans.*",
+    });
+    assertEquals(info.num_pending, 3);
+    await js.deleteStream("TEST");
+  });
+});
+
+Deno.test("TestJetStreamConsumerDeliverNewMaxRedeliveriesAndServerRestart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.*"] });
+  await js.addConsumer("TEST", {
+    deliver_subject: "to",
+    durable_name: "dur",
+    ack_policy: "explicit",
+    deliver_policy: "new",
+    max_deliver: 3,
+    ack_wait: ns(100),
+    filter_subject: "foo.bar",
+  });
+  await js.publish("foo.bar", "msg");
+  let inbox = js.subscribe("to");
+  for (let i = 0; i < 3; i++) await next(inbox);
+  await nothing(inbox, 150);
+  await server.restart();
+  js = await server.jetStream();
+  inbox = js.subscribe("to");
+  await nothing(inbox, 250);
+});
+
+Deno.test("TestJetStreamConsumerPendingLowerThanStreamFirstSeq", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publishMany(10, "foo", "msg");
+  await js.addConsumer("TEST", {
+    deliver_subject: "to",
+    durable_name: "dur",
+    ack_policy: "explicit",
+  });
+  const inbox = js.subscribe("to");
+  for (let i = 0; i < 10; i++) await js.ackSync(await next(inbox));
+  server.consumer("TEST", "dur").stop({ deleteState: false, advisory: false });
+  server.stream("TEST").store.compact(1_000_000);
+  await server.restart();
+  js = await server.jetStream();
+  const { state } = await js.streamInfo("TEST");
+  assertEquals(state.first_seq, 1_000_000);
+  assertEquals(state.last_seq, 999_999);
+  js.subscribe("to");
+  await until(async () => {
+    const info = await js.consumerInfo("TEST", "dur");
+    // What was delivered stays, where to go on does not.
+    return info.num_ack_pending === 0 && info.delivered.stream_seq === 10 &&
+      server.consumer("TEST", "dur").streamSeq === 1_000_000;
+  });
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjectsLast", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "name", subjects: ["events", "data", "other"] });
+  const subjects = ["events", "data", "other", "events", "data", "data", "other", "other"];
+  for (const [index, subject] of subjects.entries()) await js.publish(subject, String(index + 1));
+  await js.addConsumer("name", {
+    deliver_policy: "last",
+    ack_policy: "explicit",
+    deliver_subject: "deliver",
+    filter_subjects: ["events", "data"],
+    durable_name: "durable",
+  });
+  const inbox = js.subscribe("deliver");
+  await js.ackSync(await nextText(inbox, "6"));
+  await nothing(inbox);
+  const info = await js.consumerInfo("name", "durable");
+  assertEquals(info.num_ack_pending, 0);
+  assertEquals(info.ack_floor.stream_seq, 6);
+  assertEquals(info.ack_floor.consumer_seq, 1);
+  assertEquals(info.num_pending, 0);
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjectsLastPerSubject", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "name", subjects: ["events.*", "data.>", "other"] });
+  const send = async (subject: string, bad: number, good: string) => {
+    for (let i = 0; i < bad; i++) await js.publish(subject, "bad");
+    if (good !== "") await js.publish(subject, good);
+  };
+  await send("events.1", 1, "events.1");
+  await send("data.1", 4, "data.1");
+  await send("events.2", 2, "events.2");
+  await send("other", 2, "");
+  await js.addConsumer("name", {
+    deliver_policy: "last_per_subject",
+    ack_policy: "explicit",
+    deliver_subject: "deliver",
+    filter_subjects: ["events.*", "data.>"],
+    durable_name: "durable",
+  });
+  const inbox = js.subscribe("deliver");
+  for (const subject of ["events.1", "data.1", "events.2"]) {
+    const msg = await nextText(inbox, subject);
+    assertEquals(msg.subject, subject);
+    if (subject !== "events.2") await js.ackSync(msg);
+  }
+  const info = await js.consumerInfo("name", "durable");
+  assertEquals(info.ack_floor.consumer_seq, 2);
+  assertEquals(info.ack_floor.stream_seq, 9);
+  assertEquals(info.delivered.stream_seq, 10);
+  assertEquals(info.delivered.consumer_seq, 3);
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjects", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "name", subjects: ["events.>", "data.>"] });
+  for (let i = 0; i < 20; i += 2) {
+    await js.publish("events.created", `created ${i}`);
+    await js.publish("data.processed", `processed ${i + 1}`);
+  }
+  await js.addConsumer("name", {
+    durable_name: "durable",
+    deliver_subject: "deliver",
+    filter_subjects: ["events.created", "data.processed"],
+    ack_policy: "explicit",
+  });
+  const inbox = js.subscribe("deliver");
+  for (let i = 0; i < 20; i++) await js.ackSync(await next(inbox));
+  const info = await js.consumerInfo("name", "durable");
+  assertEquals(info.num_ack_pending, 0);
+  assertEquals(info.num_pending, 0);
+  assertEquals(info.ack_floor.consumer_seq, 20);
+  assertEquals(info.ack_floor.stream_seq, 20);
+});
+
+Deno.test("TestJetStreamConsumerPurge", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["test.>"] });
+  await js.publish("test.1", "hello");
+  await js.publish("test.2", "hello");
+  const add = (stream: string, name: string, filter: string) =>
+    js.addConsumer(stream, {
+      durable_name: name,
+      filter_subject: filter,
+      ack_policy: "explicit",
+    });
+  await add("TEST", "consumer", "test.>");
+  await js.purge("TEST", { filter: "test.2" });
+  assertEquals((await js.consumerInfo("TEST", "consumer")).num_pending, 1);
+  await fetchAll(js, "TEST", "consumer", 1);
+  await js.addStream({ name: "OTHER", subjects: ["other.>"] });
+  await js.publish("other.1", "hello");
+  await js.publish("other.2", "hello");
+  await add("OTHER", "other_consumer", "other.>");
+  await js.purge("OTHER", {});
+  assertEquals((await js.consumerInfo("OTHER", "other_consumer")).num_pending, 0);
+  assertEquals((await js.fetch("OTHER", "other_consumer", 1, { expiresMs: 200 })).length, 0);
+});
+
+Deno.test("TestJetStreamConsumerUpdateFilterSubject", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "T", subjects: ["foo", "bar", "baz"] });
+  for (let i = 0; i < 10; i++) await js.publish("foo", "OK");
+  for (let i = 0; i < 20; i++) await js.publish("bar", "OK");
+  const config = { durable_name: "d", ack_policy: "explicit" };
+  await js.addConsumer("T", { ...config, filter_subject: "foo" });
+  await fetchAll(js, "T", "d", 5);
+  await js.updateConsumer("T", { ...config, filter_subject: "bar" });
+  const [msg] = await fetchAll(js, "T", "d", 1);
+  const info = deliveryInfo(msg!);
+  assertEquals(info.consumerSeq, 6);
+  assertEquals(info.streamSeq, 11);
+  assertEquals(info.deliveries, 1);
+  assertEquals(info.pending, 19);
+  assert(msg!.subject === "bar");
+});
