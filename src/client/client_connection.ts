@@ -32,8 +32,6 @@ export interface ClientContext {
   readonly auth: Authenticator;
   /** INFO for this connection; `afterConnect` adds what only known clients are told. */
   infoLine(connection: Connection, afterConnect: boolean): string;
-  /** A client said that it takes INFO at any time. */
-  onAsyncInfoClient(connection: Connection): void;
 }
 
 const READ_BUFFER_START_BYTES = 512;
@@ -196,7 +194,6 @@ export class ClientConnection implements ClientOperations {
     parser.pedantic = connect.pedantic;
     // Only operator mode has a use for it.
     connect.jwt = "";
-    if (connect.protocol >= 1 && !again) context.onAsyncInfoClient(connection);
     if (again) {
       connection.clearSubscriptions();
       connection.bindAccount(core.globalAccount);

@@ -51,6 +51,7 @@ import { ClosedConnections } from "./closed_connections.ts";
 import { connectUrls } from "./connect_urls.ts";
 import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
 import { newJetStream } from "./jet_stream.ts";
+import { closingPace } from "./lame_duck.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
 
@@ -83,7 +84,6 @@ export class StartError extends Error {
 /** Connection ids that the server's own clients take in the reference. */
 const INTERNAL_CLIENTS = 4;
 const NONCE_BYTES = 11;
-const LAME_DUCK_BATCH_MIN = 1;
 
 /** A NATS server. */
 export class Server implements ClientContext, ConnectionRegistry {
@@ -474,11 +474,6 @@ export class Server implements ClientContext, ConnectionRegistry {
     return infoLine(own);
   }
 
-  onAsyncInfoClient(connection: Connection): void {
-    if (!this.#lameDuck) return;
-    connection.sendLine(infoLine({ ...this.info, client_id: connection.id }));
-  }
-
   onClosed(connection: Connection, reason: ClosedState): void {
     if (!this.clients.delete(connection.id) && reason !== ClosedState.MaxConnectionsExceeded) {
       return;
@@ -495,7 +490,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#listener?.close();
     this.info.ldm = true;
     for (const connection of this.clients.values()) {
-      if (connection.connect.protocol >= 1) {
+      if (connection.connect.protocol >= 1 && connection.firstPongSent) {
         connection.sendLine(
           infoLine({
             ...this.info,
@@ -506,6 +501,8 @@ export class Server implements ClientContext, ConnectionRegistry {
         );
       }
     }
+    // Whoever gets an INFO for another reason has been told already, or comes to know by the end.
+    this.info.ldm = false;
     if (this.clients.size > 0) {
       await this.#pause(options.lameDuckGracePeriodMs);
       await this.#closeGradually();
@@ -514,17 +511,15 @@ export class Server implements ClientContext, ConnectionRegistry {
   }
 
   async #closeGradually(): Promise<void> {
-    const { options } = this;
+    const { lameDuckDurationMs, lameDuckGracePeriodMs } = this.options;
     const clients = [...this.clients.values()];
-    const durationMs = Math.max(0, options.lameDuckDurationMs - options.lameDuckGracePeriodMs);
     if (clients.length === 0) return;
     this.env.log.notice("Closing existing clients");
-    const perClientMs = durationMs / clients.length;
-    const batch = Math.max(LAME_DUCK_BATCH_MIN, perClientMs > 0 ? Math.ceil(1 / perClientMs) : 1);
+    const pace = closingPace(clients.length, lameDuckDurationMs, lameDuckGracePeriodMs);
     for (let i = 0; i < clients.length && this.#stopping === null; i++) {
       clients[i]!.close(ClosedState.ServerShutdown);
-      if ((i + 1) % batch === 0 && i + 1 < clients.length) {
-        await this.#pause(perClientMs * batch * (0.5 + this.env.random.unit() / 2));
+      if ((i + 1) % pace.batch === 0 && i + 1 < clients.length) {
+        await this.#pause(pace.intervalMs * (0.5 + this.env.random.unit() / 2));
       }
     }
   }
