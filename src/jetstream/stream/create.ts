@@ -92,6 +92,7 @@ export function createStream(
   try {
     stream.listen();
     stream.directGet.configure();
+    stream.upstreams.start();
   } catch (error) {
     void stopStream(stream, { deleteState: !recovering, advisory: false });
     throw error;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { bytesOfByteString } from "../../base/text/byte_string.ts";
+import { bytesOfByteString, byteStringOfText } from "../../base/text/byte_string.ts";
 import { decodeJson, encodeTime, JsonShapeError, JsonSyntaxError } from "../../base/json/mod.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
 import { type MsgGetRequest, msgGetRequestShape, refusesApiLevel } from "../../jsapi/mod.ts";
@@ -37,11 +37,16 @@ export class DirectGet {
   configure(): void {
     const { config, subjectName } = this.#stream;
     this.#set(subjectName, config.allowDirect);
-    const { mirror } = config;
-    for (const name of this.#subscriptions.keys()) {
-      if (name !== subjectName && name !== mirror?.name) this.#set(name, false);
+    const origin = config.mirror === null ? null : byteStringOfText(config.mirror.name);
+    for (const name of [...this.#subscriptions.keys()]) {
+      if (name !== subjectName && (name !== origin || !config.mirrorDirect)) this.#set(name, false);
     }
-    if (mirror !== null) this.#set(mirror.name, config.mirrorDirect);
+  }
+
+  /** A mirror is close to its origin: it may answer in its place. */
+  mirrorCaughtUp(): void {
+    const { mirror, mirrorDirect } = this.#stream.config;
+    if (mirror !== null && mirrorDirect) this.#set(byteStringOfText(mirror.name), true);
   }
 
   /** Listens no more. */

@@ -49,8 +49,8 @@ export function streamInfo(stream: Stream, detailed = false): StreamInfo {
     state: streamState(stream, detailed),
     domain: js.config.domain,
     cluster: js.clusterInfo(),
-    mirror: null,
-    sources: [],
+    mirror: stream.upstreams.mirrorInfo(),
+    sources: stream.upstreams.sourceInfos(),
     alternates: [],
     timeStamp: js.core.env.clock.nowNs(),
   };

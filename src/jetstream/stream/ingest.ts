@@ -97,6 +97,51 @@ export function ingest(
   return apply(stream, subject, answersTo, notes.headers, notes.payload, notes, null);
 }
 
+/**
+ * Stores a message of a mirror's origin at its sequence and time. Returns why that failed, or
+ * null.
+ */
+export function ingestMirrored(
+  stream: Stream,
+  subject: string,
+  headers: Uint8Array,
+  payload: Uint8Array,
+  at: { seq: number; tsHigh: number; tsLow: number },
+): string | null {
+  if (stream.writeError !== null) return stream.writeError.message;
+  if (stream.inputTransform !== null) subject = stream.inputTransform.match(subject) ?? subject;
+  const notes = new MessageNotes();
+  notes.headers = headers;
+  notes.payload = payload;
+  const error = checkMessage(stream, subject, notes, { sourced: true, staged: null });
+  if (error !== null) return error.description;
+  if (stream.config.retention === "interest" && !stream.signals.hasInterest(subject)) {
+    stream.lastSeq = stream.store.skipMsgNoInterest(at.seq);
+    stream.js.markStreamDirty(stream);
+    return null;
+  }
+  try {
+    stream.store.storeRawMsg(
+      subject,
+      notes.headers,
+      notes.payload,
+      at.seq,
+      at.tsHigh,
+      at.tsLow,
+      notes.ttlSec,
+      true,
+    );
+  } catch (failure) {
+    if (!(failure instanceof StoreError)) stream.failWrites(failure);
+    return (failure as Error).message;
+  }
+  stream.lastMsgId = notes.msgId;
+  stream.lastSeq = at.seq;
+  stream.js.markStreamDirty(stream);
+  stream.signals.stored(at.seq, subject);
+  return null;
+}
+
 /** Answers a publisher with an error; returns it. */
 export function refuse(stream: Stream, reply: string, error: ApiError): ApiError {
   if (reply !== "") {

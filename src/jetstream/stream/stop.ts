@@ -23,6 +23,7 @@ export async function stopStream(
   if (stream.dirty && !deleteState) stream.endTurn();
   stream.closed = true;
   stream.silence();
+  stream.upstreams.stop({ deleteConsumers: deleteState && advisory });
   for (const consumer of [...stream.consumers.values()]) {
     if (!consumer.closed) consumer.stop({ deleteState, advisory });
   }

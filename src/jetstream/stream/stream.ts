@@ -18,6 +18,7 @@ import type { Consumer } from "../consumer/consumer.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
 import type { StreamAddress } from "../events/advisories.ts";
 import type { JsAccount } from "../engine/js_account.ts";
+import { Upstreams } from "../sourcing/upstreams.ts";
 import { MsgIds } from "./dedup.ts";
 import { DirectGet } from "./direct_get.ts";
 import { receive } from "./ingest.ts";
@@ -39,6 +40,7 @@ export class Stream {
   readonly directGet: DirectGet;
   readonly atomicBatches: AtomicBatches;
   readonly fastBatches: FastBatches;
+  readonly upstreams: Upstreams;
   /** Changes subjects of incoming messages; null for none. */
   inputTransform: SubjectTransform | null = null;
   /** Publishes stored messages again; null for none. */
@@ -74,6 +76,7 @@ export class Stream {
     this.directGet = new DirectGet(this);
     this.atomicBatches = new AtomicBatches(this);
     this.fastBatches = new FastBatches(this);
+    this.upstreams = new Upstreams(this);
   }
 
   get name(): string {

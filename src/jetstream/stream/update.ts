@@ -35,6 +35,7 @@ export function updateStream(stream: Stream, wanted: StreamConfig, isPedantic: b
   stream.rePublishTransform = transformOf(config.rePublish);
   stream.listen();
   stream.directGet.configure();
+  stream.upstreams.update(config);
   stream.msgIds.setWindow(Number(config.duplicates) / 1e6);
   if (old.retention !== config.retention) removeUnneeded(stream);
   if (grown > 0) js.reserve(config.storage, grown);
