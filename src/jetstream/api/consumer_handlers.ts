@@ -31,7 +31,8 @@ import {
 } from "../../jsapi/mod.ts";
 import type { ConsumerInfo } from "../../jsapi/mod.ts";
 import type { Consumer } from "../consumer/consumer.ts";
-import { addConsumer } from "../consumer/create.ts";
+import { addConsumer, requestedConfig } from "../consumer/create.ts";
+import { isPaused } from "../consumer/pause.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { Handler } from "./api.ts";
 import { byName, clampOffset, LIST_MAX, NAMES_MAX, offlineFields, pageFields } from "./paging.ts";
@@ -115,16 +116,18 @@ function create(
   }
   if (config.replicas > 1) throw apiError("JSStreamReplicasNotSupportedErr");
   const stream = mustBeOnline(account.stream(streamName));
-  const present = stream.consumers.get(name);
+  const requested = requestedConfig(stream, config);
+  const present = stream.consumers.get(requested.name);
   if (present !== undefined && present.offlineReason !== "") {
     throw apiError("JSConsumerOfflineReasonErrF", { err: present.offlineReason });
   }
   try {
-    const consumer = addConsumer(stream, withStaticConsumerMetadata(config), {
-      name,
+    const consumer = addConsumer(stream, withStaticConsumerMetadata(requested), {
+      name: "",
       action: wanted.action,
       pedantic: wanted.pedantic,
     });
+    if (isPaused(consumer)) request.js.events.consumerPause(consumer.address, requested.pauseUntil);
     return infoFields(request, consumer.info());
   } catch (error) {
     throw toApiError(error, "JSConsumerCreateErrF");

@@ -84,6 +84,36 @@ export function addConsumer(
   return consumer;
 }
 
+/**
+ * What a request of a client for a consumer means on this stream: consumers of other streams
+ * that source this one become durable where messages go with their acknowledgement, and get a
+ * name of their own elsewhere; a consumer that exists stays paused as it is.
+ */
+export function requestedConfig(stream: Stream, given: ConsumerConfig): ConsumerConfig {
+  const config = { ...given };
+  if (config.direct && config.sourcing && config.name !== "") {
+    if (stream.config.retention === "limits") {
+      config.name = `${config.name}-${shortHash(nuid(stream.js.core.env.random))}`;
+    } else {
+      config.direct = false;
+      config.durable = config.name;
+      config.ackPolicy = "flow_control";
+      config.ackWait = 0n;
+      config.maxDeliver = 0;
+      config.inactiveThreshold = 0n;
+    }
+  }
+  const present = stream.consumers.get(config.name);
+  if (present === undefined) return config;
+  config.pauseUntil = present.config.pauseUntil;
+  if (config.sourcing && config.durable !== "") {
+    config.deliverPolicy = present.config.deliverPolicy;
+    config.optStartSeq = present.config.optStartSeq;
+    config.optStartTime = present.config.optStartTime;
+  }
+  return config;
+}
+
 function updateExisting(
   stream: Stream,
   existing: Consumer,

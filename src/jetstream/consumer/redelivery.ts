@@ -114,7 +114,7 @@ export function storeDelivered(
 /** Tells the store of an acknowledgement. */
 export function storeAcked(o: Consumer, consumerSeq: number, streamSeq: number): void {
   o.lastAckedMs = o.js.core.turnMs;
-  if (o.store === null) return;
+  if (o.store === null || o.config.ackPolicy === "none") return;
   try {
     o.store.updateAcks(consumerSeq, streamSeq);
   } catch (error) {

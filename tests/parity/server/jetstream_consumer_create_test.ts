@@ -282,3 +282,98 @@ Deno.test("TestJetStreamConsumerAndStreamNamesWithPathSeparators", async () => {
     assertEquals(error.err_code, 10127);
   }
 });
+
+Deno.test("TestJetStreamConsumerAndStreamMetadata", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  const metadata = { key: "value", "_nats_created_version": "2.9.11" };
+  const has = (shown: Map<string, string>) =>
+    Object.entries(metadata).every(([key, value]) => shown.get(key) === value);
+  await js.addStream({ name: "foo", metadata });
+  assert(has(server.stream("foo").config.metadata));
+  const { name } = await js.addConsumer("foo", {
+    metadata,
+    deliver_subject: "to",
+    ack_policy: "none",
+  });
+  assert(has(server.consumer("foo", name).config.metadata));
+  const large: Record<string, string> = {};
+  for (let i = 0; i < 101; i++) large[`key${i}`] = "x".repeat(Math.ceil(128 * 1024 / 100 * 4 / 3));
+  await assertRejects(
+    () => js.addStream({ name: "bar", metadata: large }),
+    ApiFailure,
+    "stream metadata exceeds",
+  );
+  await assertRejects(
+    () => js.addConsumer("foo", { metadata: large, deliver_subject: "to", ack_policy: "none" }),
+    ApiFailure,
+    "consumer metadata exceeds",
+  );
+});
+
+Deno.test("TestJetStreamConsumerWithFormattingSymbol", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "Test%123", subjects: ["foo"] });
+  await js.publishMany(10, "foo", "OK");
+  await js.addConsumer("Test%123", {
+    durable_name: "Test%123",
+    filter_subject: "foo",
+    deliver_subject: "bar",
+  });
+  await next(js.subscribe("bar"));
+});
+
+Deno.test("TestJetStreamConsumerDefaultsFromStream", async (t) => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  const second = 1_000_000_000;
+  const stream = (name: string, maxAckPending: number, inactiveMs: number): Json => ({
+    name,
+    subjects: [`${name}.*`],
+    consumer_limits: {
+      ...(maxAckPending > 0 ? { max_ack_pending: maxAckPending } : {}),
+      ...(inactiveMs > 0 ? { inactive_threshold: inactiveMs * 1_000_000 } : {}),
+    },
+  });
+  await js.addStream(stream("test", 15, 1000));
+  await t.step("InheritDefaultsFromStream", async () => {
+    const { config } = await js.addConsumer("test", {
+      name: "InheritDefaultsFromStream",
+      ack_policy: "explicit",
+    });
+    assertEquals(config.inactive_threshold, second);
+    assertEquals(config.max_ack_pending, 15);
+  });
+  const refused = async (config: Json): Promise<number> =>
+    (await assertRejects(() => js.addConsumer("test", config), ApiFailure)).errCode;
+  await t.step("CreateConsumerErrorOnExceedMaxAckPending", async () => {
+    assertEquals(await refused({ name: "a", max_ack_pending: 30 }), 10121);
+  });
+  await t.step("CreateConsumerErrorOnExceedInactiveThreshold", async () => {
+    assertEquals(await refused({ name: "b", inactive_threshold: 2 * second }), 10153);
+  });
+  await t.step("UpdateStreamErrorOnViolateConsumerMaxAckPending", async () => {
+    await js.addConsumer("test", { name: "c", max_ack_pending: 15 });
+    await assertRejects(() => js.updateStream(stream("test", 10, 0)), ApiFailure);
+  });
+  await t.step("UpdateStreamErrorOnViolateConsumerInactiveThreshold", async () => {
+    await js.addConsumer("test", { name: "d", inactive_threshold: second });
+    await assertRejects(() => js.updateStream(stream("test", 0, 500)), ApiFailure);
+  });
+  await t.step("UpdateStreamSpuriousMaxAckPending", async () => {
+    await js.addStream(stream("spurious-maxack", 0, 0));
+    await js.addConsumer("spurious-maxack", { name: "consumer", ack_policy: "explicit" });
+    await js.updateStream(stream("spurious-maxack", 0, 10_000));
+  });
+  await t.step("UpdateStreamClearInactiveThreshold", async () => {
+    await js.addStream(stream("spurious-inactive", 1000, 10_000));
+    await js.addConsumer("spurious-inactive", {
+      name: "consumer",
+      ack_policy: "explicit",
+      inactive_threshold: 5 * second,
+      max_ack_pending: 500,
+    });
+    await js.updateStream(stream("spurious-inactive", 2000, 0));
+  });
+});

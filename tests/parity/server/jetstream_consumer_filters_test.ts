@@ -5,15 +5,16 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Msg } from "@nats-io/transport-node";
-import { matchesFilters } from "../../../src/jetstream/consumer/needs.ts";
+import { isFiltered, matchesFilters } from "../../../src/jetstream/consumer/needs.ts";
 import {
   ApiFailure,
   deliveryInfo,
   jetStreamServer,
   type JsClient,
+  textOf,
 } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
-import { fetchAll, nextText, ns } from "./_jetstream_consumer.ts";
+import { fetchAll, next, nextText, ns } from "./_jetstream_consumer.ts";
 
 Deno.test("TestJetStreamConsumerMultipleFiltersRemoveFilters", async () => {
   await using server = await jetStreamServer();
@@ -369,6 +370,189 @@ Deno.test("TestJetStreamConsumerMultipleFitersWithStartDate", async (t) => {
       });
       assertEquals(info.delivered.stream_seq, delivered);
       assertEquals(info.num_pending, pending);
+    });
+  }
+});
+
+Deno.test("TestJetStreamConsumerOverlappingSubjects", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "deliver", subjects: ["events.>"] });
+  const error = await assertRejects(
+    () =>
+      js.addConsumer("deliver", {
+        filter_subjects: ["events.one", "events.*"],
+        durable_name: "name",
+      }),
+    ApiFailure,
+  );
+  assertEquals(error.errCode, 10138);
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjectsAck", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "deliver", subjects: ["events", "data", "other"] });
+  await js.addConsumer("deliver", {
+    filter_subjects: ["events", "data"],
+    durable_name: "name",
+    ack_policy: "explicit",
+    num_replicas: 1,
+  });
+  const subjects = ["events", "data", "data", "data", "events", "data", "data"];
+  for (const [index, subject] of subjects.entries()) await js.publish(subject, String(index + 1));
+  const msgs = await fetchAll(js, "deliver", "name", 3);
+  await js.ackSync(msgs[0]!);
+  await js.ackSync(msgs[1]!);
+  const info = await js.consumerInfo("deliver", "name");
+  assertEquals(info.ack_floor.consumer_seq, 2);
+  assertEquals(info.ack_floor.stream_seq, 2);
+  assertEquals(info.num_pending, 4);
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjectAndNewAPI", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "deliver", subjects: ["data", "events"] });
+  const { error } = await js.request("$JS.API.CONSUMER.CREATE.deliver.name.data.>", {
+    stream_name: "deliver",
+    config: { filter_subjects: ["events", "data"], name: "name", durable_name: "name" },
+  });
+  assertEquals(error.err_code, 10137);
+});
+
+Deno.test("TestJetStreamConsumerMultipleSubjectsWithAddedMessages", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "deliver", subjects: ["events.>"] });
+  await js.addConsumer("deliver", {
+    deliver_subject: "deliver",
+    filter_subjects: ["events.created", "events.processed"],
+    durable_name: "durable",
+    ack_policy: "explicit",
+  });
+  for (const body of ["0", "1", "2", "3"]) await js.publish("events.created", body);
+  await js.publish("events.other", "BAD");
+  for (const body of ["4", "5", "6"]) await js.publish("events.processed", body);
+  await js.publish("events.other", "BAD");
+  for (const body of ["7", "8"]) await js.publish("events.processed", body);
+  const inbox = js.subscribe("deliver");
+  for (let i = 0; i < 10; i++) {
+    if (i === 5) await js.publish("events.created", "9");
+    if (i === 9) {
+      await js.publish("events.other", "BAD");
+      await js.publish("events.created", "11");
+    }
+    if (i === 7) await js.publish("events.processed", "10");
+    await js.ackSync(await nextText(inbox, String(i)));
+  }
+  const info = await js.consumerInfo("deliver", "durable");
+  assertEquals(info.delivered.consumer_seq, 12);
+  assertEquals(info.delivered.stream_seq, 15);
+  assertEquals(info.ack_floor.stream_seq, 12);
+  assertEquals(info.ack_floor.consumer_seq, 10);
+});
+
+Deno.test("TestJetStreamConsumerThreeFilters", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["events", "data", "other", "ignored"] });
+  const sent = [
+    ["ignored", "100"],
+    ["events", "0"],
+    ["events", "1"],
+    ["data", "2"],
+    ["ignored", "100"],
+    ["data", "3"],
+    ["other", "4"],
+    ["data", "5"],
+    ["other", "6"],
+    ["data", "7"],
+    ["ignored", "100"],
+  ];
+  for (const [subject, body] of sent) await js.publish(subject!, body);
+  await js.addConsumer("TEST", {
+    filter_subjects: ["events", "data", "other"],
+    durable_name: "multi",
+    ack_policy: "explicit",
+  });
+  for (const [index, msg] of (await fetchAll(js, "TEST", "multi", 6)).entries()) {
+    assertEquals(textOf(msg), String(index));
+    await js.ackSync(msg);
+  }
+  const info = await js.consumerInfo("TEST", "multi");
+  assertEquals(info.delivered.stream_seq, 8);
+  assertEquals(info.delivered.consumer_seq, 6);
+  assertEquals(info.num_pending, 2);
+  assertEquals(info.num_ack_pending, 0);
+  assertEquals(info.ack_floor.consumer_seq, 6);
+  assertEquals(info.ack_floor.stream_seq, 8);
+});
+
+Deno.test("TestJetStreamConsumerUpdateFilterSubjects", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["events", "data", "other"] });
+  const sent = [
+    ["other", "100"],
+    ["events", "0"],
+    ["events", "1"],
+    ["data", "2"],
+    ["data", "3"],
+    ["other", "4"],
+    ["data", "5"],
+  ];
+  for (const [subject, body] of sent) await js.publish(subject!, body);
+  let expected = 0;
+  for (const filters of [["events", "data"], ["events", "data", "other"]]) {
+    await js.addConsumer("TEST", {
+      filter_subjects: filters,
+      durable_name: "multi",
+      ack_policy: "explicit",
+    });
+    for (const msg of await fetchAll(js, "TEST", "multi", 3)) {
+      assertEquals(textOf(msg), String(expected++));
+      await js.ackSync(msg);
+    }
+  }
+});
+
+Deno.test("TestJetStreamConsumerFilterUpdate", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>", "bar.>"] });
+  await js.publishMany(3, "foo.data", "OK");
+  const inbox = js.subscribe("deliver");
+  const config = { durable_name: "consumer", deliver_subject: "deliver" };
+  await js.addConsumer("TEST", { ...config, filter_subject: "foo.data" });
+  for (let i = 0; i < 3; i++) await next(inbox);
+  await js.updateConsumer("TEST", { ...config, filter_subject: "foo.>" });
+  await js.publish("foo.other", "data");
+  await next(inbox);
+  // The reference counts consumers with filters; here the stream asks the filters themselves.
+  const { signals } = server.stream("TEST");
+  assert(!signals.hasInterest("bar.data"));
+  await js.updateConsumer("TEST", { ...config, filter_subject: "" });
+  assert(signals.hasInterest("bar.data"));
+  await js.deleteConsumer("TEST", "consumer");
+  assert(!signals.hasInterest("foo.data") && !signals.hasInterest("bar.data"));
+});
+
+Deno.test("TestJetStreamConsumerIsFiltered", async (t) => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  const cases: [string, string[], string[], boolean][] = [
+    ["single_subject", ["one"], ["one"], false],
+    ["single_subject_filtered", ["one.>"], ["one.filter"], true],
+    ["multi_subject_non_filtered", ["multi", "foo", "bar.>"], ["multi", "bar.>", "foo"], false],
+    ["multi_subject_filtered_wc", ["events", "data"], ["data"], true],
+    ["multi_subject_filtered", ["machines", "floors"], ["machines"], true],
+  ];
+  for (const [name, subjects, filters, filtered] of cases) {
+    await t.step(name, async () => {
+      await js.addStream({ name, subjects });
+      await js.addConsumer(name, { filter_subjects: filters, durable_name: name });
+      assertEquals(isFiltered(server.consumer(name, name)), filtered);
     });
   }
 });

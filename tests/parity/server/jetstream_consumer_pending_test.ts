@@ -249,3 +249,139 @@ Deno.test("TestJetStreamConsumerUpdateFilterSubject", async () => {
   assertEquals(info.pending, 19);
   assert(msg!.subject === "bar");
 });
+
+// Messages live for 2 s in the reference.
+Deno.test("TestJetStreamConsumerAckFloorWithExpired", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"], max_age: ns(400) });
+  const count = 100;
+  await js.publishMany(count, "foo", "OK");
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    ack_policy: "explicit",
+    ack_wait: ns(600),
+  });
+  await fetchAll(js, "TEST", "dlc", count);
+  await until(async () => (await js.streamInfo("TEST")).state.messages === 0);
+  await until(async () => (await js.consumerInfo("TEST", "dlc")).num_ack_pending === 0);
+  const info = await js.consumerInfo("TEST", "dlc");
+  assertEquals(info.delivered.consumer_seq, count);
+  assertEquals(info.delivered.stream_seq, count);
+  assertEquals(info.ack_floor.consumer_seq, count);
+  assertEquals(info.ack_floor.stream_seq, count);
+  assertEquals(info.num_pending, 0);
+  assertEquals(info.num_redelivered, 0);
+});
+
+// Server issue 4685
+Deno.test("TestJetStreamConsumerPendingForKV", async (t) => {
+  for (const [name, storage] of [["File", "file"], ["Memory", "memory"]] as const) {
+    await t.step(name, async () => {
+      await using server = await jetStreamServer();
+      const js = await server.jetStream();
+      await js.addStream({
+        name: "TEST",
+        subjects: ["test.>"],
+        storage,
+        max_msgs_per_subject: 10,
+        discard: "new",
+      });
+      await js.publish("test.1", "x");
+      await js.publish("test.1", "y", { "Nats-Expected-Last-Sequence": "1" });
+      for (const key of ["2", "3", "4", "5"]) await js.publish(`test.${key}`, "x");
+      const { state } = await js.streamInfo("TEST", { subjects_filter: ">" });
+      assertEquals(Object.keys(state.subjects).length, 5);
+      const inbox = js.subscribe("to");
+      await js.addConsumer("TEST", {
+        deliver_subject: "to",
+        deliver_policy: "last_per_subject",
+        filter_subject: "test.>",
+        ack_policy: "explicit",
+      });
+      assertEquals(deliveryInfo(await next(inbox)).pending, 4);
+    });
+  }
+});
+
+Deno.test("TestJetStreamConsumerNakThenAckFloorMove", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publishMany(11, "foo", "OK");
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    ack_policy: "explicit",
+    // Longer than in the reference: nothing but the NAK is to bring a redelivery.
+    ack_wait: ns(2000),
+  });
+  const floors = async () => {
+    const info = await js.consumerInfo("TEST", "dlc");
+    return [
+      info.delivered.consumer_seq,
+      info.delivered.stream_seq,
+      info.ack_floor.consumer_seq,
+      info.ack_floor.stream_seq,
+      info.num_ack_pending,
+    ];
+  };
+  const msgs = await fetchAll(js, "TEST", "dlc", 11);
+  msgs[0]!.respond("-NAK");
+  for (let i = 1; i < 10; i++) await js.ackSync(msgs[i]!);
+  assertEquals((await floors()).slice(2), [0, 0, 2]);
+  const [again] = await fetchAll(js, "TEST", "dlc", 1);
+  await js.ackSync(again!);
+  assertEquals(await floors(), [12, 11, 10, 10, 1]);
+  // The last one takes the floor to what was delivered, redeliveries and all.
+  await js.ackSync(msgs[10]!);
+  assertEquals(await floors(), [12, 11, 12, 11, 0]);
+});
+
+Deno.test("TestJetStreamConsumerInfoNumPending", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "LIMITS", subjects: ["js.in.limits"], max_msgs: 100 });
+  await js.addConsumer("LIMITS", { name: "PULL", ack_policy: "explicit" });
+  await js.publishMany(1000, "js.in.limits", "x");
+  assertEquals((await js.consumerInfo("LIMITS", "PULL")).num_pending, 100);
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals((await js.consumerInfo("LIMITS", "PULL")).num_pending, 100);
+});
+
+Deno.test("TestJetStreamConsumerDontDecrementPendingCountOnSkippedMsg", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "CONSUMER" });
+  const consumer = server.consumer("TEST", "CONSUMER");
+  assertEquals(consumer.pendingCount, 0);
+  await js.publish("foo");
+  assertEquals(consumer.pendingCount, 1);
+  await js.deleteMsg("TEST", 1);
+  assertEquals(consumer.pendingCount, 0);
+  await js.publish("foo");
+  await js.publish("foo");
+  assertEquals(consumer.pendingCount, 2);
+  // As after a message was taken, and another skipped.
+  consumer.streamSeq = 100;
+  consumer.pendingCount--;
+  consumer.pending.add(2, { sequence: 0, timeMs: 0 });
+  consumer.onRemoved(2, "foo");
+  assertEquals(consumer.pendingCount, 1);
+  consumer.onRemoved(3, "foo");
+  assertEquals(consumer.pendingCount, 1);
+});
+
+Deno.test("TestJetStreamConsumerPendingCountAfterMsgAckAboveFloor", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"], retention: "workqueue" });
+  await js.publishMany(2, "foo");
+  await js.addConsumer("TEST", { durable_name: "CONSUMER", ack_policy: "explicit" });
+  const consumer = server.consumer("TEST", "CONSUMER");
+  assertEquals(consumer.pendingCount, 2);
+  const msgs = await fetchAll(js, "TEST", "CONSUMER", 2);
+  await js.ackSync(msgs[1]!);
+  assertEquals(consumer.pendingCount, 0);
+});
