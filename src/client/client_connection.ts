@@ -12,7 +12,7 @@ import { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import { Subscription } from "../core/connection/subscription.ts";
 import type { Core } from "../core/core.ts";
-import { publishFromClient, tracePayload } from "../core/deliver/deliver.ts";
+import { publishFromClient } from "../core/deliver/deliver.ts";
 import {
   type ClientOperations,
   ClientParser,
@@ -165,9 +165,7 @@ export class ClientConnection implements ClientOperations {
   }
 
   onMessage(message: InboundMessage): void {
-    const { core } = this.context;
-    if (this.parser.trace) tracePayload(core, this.connection, message, "<<-");
-    publishFromClient(core, this.connection, message);
+    publishFromClient(this.context.core, this.connection, message);
   }
 
   onConnect(buffer: Uint8Array, start: number, end: number): ParseStatus {
@@ -327,10 +325,6 @@ export class ClientConnection implements ClientOperations {
     if (subscription === undefined) return ParseStatus.Ok;
     if (max > 0 && max > subscription.delivered) {
       subscription.max = max;
-      connection.debug(
-        `Deferring actual UNSUB(${subscription.subject}): ${max} max, ` +
-          `${subscription.delivered} received`,
-      );
     } else connection.removeSubscription(subscription);
     return ParseStatus.Ok;
   }

@@ -15,6 +15,7 @@ import {
   validateOptions,
 } from "../config/mod.ts";
 import { Authenticator } from "../core/auth/authenticator.ts";
+import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { ClientAuthentication } from "../core/auth/client_authentication.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { Connection, type ConnectionRegistry } from "../core/connection/connection.ts";
@@ -226,6 +227,9 @@ export class Server implements ClientContext, ConnectionRegistry {
       const digest = options.configDigest === "" ? "" : `(${options.configDigest})`;
       log.notice(`Using configuration file: ${options.configFile} ${digest}`);
     }
+    if (this.core.systemAccount?.name === SYSTEM_ACCOUNT && options.systemAccount === "") {
+      log.debug(`Created system account: "${SYSTEM_ACCOUNT}"`);
+    }
     try {
       writePidFile(this);
     } catch (error) {
@@ -317,7 +321,10 @@ export class Server implements ClientContext, ConnectionRegistry {
       try {
         transport = await listener.accept();
       } catch (error) {
-        if (!this.#running || this.#lameDuck || this.#listener !== listener) return;
+        if (!this.#running || this.#lameDuck || this.#listener !== listener) {
+          this.env.log.debug("Client accept loop exiting..");
+          return;
+        }
         // What can fail here is the want of descriptors or memory, or a peer that has left again.
         delayMs = await this.#acceptErrors.wait("Client", error as Error, true, delayMs);
         if (delayMs < 0) return;

@@ -285,6 +285,22 @@ const MAPPED_SCRIPTS: Record<string, readonly string[]> = Object.fromEntries(
   ]),
 );
 
+/** Permissions are checked against where a mapping leads. */
+const MAPPED_USERS = `
+authorization { users = [
+  { user: few, password: pw, permissions: { publish: ["in.>", "ok.*"], subscribe: ">" } }
+  { user: deny, password: pw, permissions: { publish: { deny: "secret.>" }, subscribe: ">" } } ] }
+mappings: { "in.1": "out.1", "in.2": "ok.2", "other": "ok.3", "leak": "secret.x" }
+`;
+const MAPPED_USERS_SCRIPTS: Record<string, readonly string[]> = Object.fromEntries(
+  ["few", "deny"].flatMap((user) =>
+    ["in.1", "in.2", "other", "leak"].map((subject) => [
+      `${user} publishes ${subject}`,
+      [`${login(user)}SUB > 1\r\nPUB ${subject} 1\r\nx\r\nPING\r\n`],
+    ])
+  ),
+);
+
 async function startGo(
   config: string,
 ): Promise<{ port: number; stop: () => Promise<void> }> {
@@ -323,6 +339,7 @@ const SETTINGS: readonly [name: string, config: string, Record<string, readonly 
   ["with users and limits", SECURED, SECURED_SCRIPTS],
   ["with a token", TOKEN, TOKEN_SCRIPTS],
   ["with subject mappings", MAPPED, MAPPED_SCRIPTS],
+  ["with mappings and permissions", MAPPED_USERS, MAPPED_USERS_SCRIPTS],
   ["with accounts and no_auth_user", NO_AUTH_USER, NO_AUTH_USER_SCRIPTS],
 ];
 

@@ -303,7 +303,10 @@ export class Connection implements OutboundOwner {
   /** Drops all subscriptions. */
   clearSubscriptions(): void {
     const all = [...this.subscriptions.values()];
-    for (const subscription of all) subscription.closed = true;
+    for (const subscription of all) {
+      subscription.closed = true;
+      if (this.trace) this.traceLine(`<-> [DELSUB ${subscription.sid}]`);
+    }
     this.account?.sublist.removeBatch(all);
     this.subscriptions.clear();
   }

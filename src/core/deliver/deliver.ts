@@ -73,6 +73,9 @@ function refuseReply(from: Connection, m: InboundMessage): void {
 export function publishFromClient(core: Core, from: Connection, m: InboundMessage): void {
   const account = from.account;
   if (account === null || from.closed) return;
+  // Permissions are about where a message goes, not about what its sender called it.
+  if (account.mapper !== null) mapSubject(account, from, m);
+  if (from.trace) tracePayload(core, from, m, "<<-");
   const size = m.payloadEnd - m.payloadStart - 2;
   from.inMsgs++;
   from.inBytes += size;
@@ -99,7 +102,6 @@ export function publishFromClient(core: Core, from: Connection, m: InboundMessag
     return refuseReply(from, m);
   }
   if (from.connect.verbose) from.sendOk();
-  if (account.mapper !== null) mapSubject(account, from, m);
   const found = account.sublist.matchBytes(m.args, m.subjectStart, m.subjectEnd);
   const delivered = deliverToMatches(core, from, account, found, m);
   if (!delivered && m.replyStart >= 0 && from.connect.no_responders) noResponders(from, m);
@@ -343,7 +345,7 @@ function traceDelivery(
 }
 
 /** Traces a message's body as far as the options allow. */
-export function tracePayload(
+function tracePayload(
   core: Core,
   connection: Connection,
   m: InboundMessage,
