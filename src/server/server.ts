@@ -85,6 +85,8 @@ export class StartError extends Error {
 /** Connection ids that the server's own clients take in the reference. */
 const INTERNAL_CLIENTS = 4;
 const NONCE_BYTES = 11;
+/** What pull requests are told at the end has so long to leave. */
+const PULLS_GRACE_MS = 50;
 
 /** A NATS server. */
 export class Server implements ClientContext, ConnectionRegistry {
@@ -560,6 +562,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#listener?.close();
     this.#acceptErrors.stop();
     this.env.passwords.close();
+    // Whoever waits for messages hears of it before the connection ends.
+    if (this.jetStream?.signalPullConsumers() === true) await this.#pause(PULLS_GRACE_MS);
     for (const connection of [...this.clients.values()]) {
       connection.close(ClosedState.ServerShutdown);
     }

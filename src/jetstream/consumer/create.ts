@@ -223,6 +223,23 @@ function make(stream: Stream, config: ConsumerConfig, options: AddConsumerOption
     if (!(error instanceof StoreError)) throw error;
     // What was there before must not be lost.
     if (isNew) store?.delete();
+    if (options.recovering !== undefined && error.code === "corrupt_state") {
+      moveAside(stream, name);
+    }
     throw apiError("JSConsumerStoreFailedErrF", { err: error });
   }
+}
+
+/** Keeps the files of a damaged consumer where nobody looks, so that its name can be used again. */
+function moveAside(stream: Stream, name: string): void {
+  const { disk, clock, log } = stream.js.storeEnv;
+  const directory = `${stream.directory}/obs/${name}`;
+  if (disk.stat(directory) === null) return;
+  const aside = `${stream.directory}/damaged/${name}-${Math.floor(clock.nowMs())}`;
+  disk.makeDirs(`${stream.directory}/damaged`);
+  disk.rename(directory, aside);
+  log.warn(
+    `    The state of consumer '${stream.label} > ${name}' is damaged; its files are now in ` +
+      `"${aside}"`,
+  );
 }

@@ -8,7 +8,7 @@
 import { ZERO_TIME_NS } from "../../base/json/mod.ts";
 import type { ConsumerInfo } from "../../jsapi/mod.ts";
 import type { Consumer } from "./consumer.ts";
-import { numPending } from "./pending_count.ts";
+import { checkNumPending } from "./pending_count.ts";
 import { checkWaiting } from "./pulls.ts";
 
 /** See Consumer.info. */
@@ -34,7 +34,7 @@ export function consumerInfo(o: Consumer): ConsumerInfo {
     // With one delivery there are no others, although those that got it are noted.
     numRedelivered: config.maxDeliver === 1 ? 0 : o.redelivered.size,
     numWaiting: pulls === null ? 0 : pulls.queue.size,
-    numPending: numPending(o),
+    numPending: checkNumPending(o),
     cluster: null,
     pushBound: o.isPush && o.active,
     paused: pauseLeftNs > 0n,

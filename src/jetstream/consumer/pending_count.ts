@@ -19,6 +19,17 @@ export function numPending(o: Consumer): number {
   return Math.max(0, o.pendingCount);
 }
 
+/**
+ * {@linkcode numPending}, corrected where it cannot be: never more than there are messages. It
+ * should have nothing to do; it is the reference's net below the counting.
+ */
+export function checkNumPending(o: Consumer): number {
+  const { msgs, lastSeq } = o.streamState();
+  if (o.streamSeq > lastSeq) o.pendingCount = 0;
+  else o.pendingCount = Math.min(o.pendingCount, msgs, lastSeq - o.streamSeq + 1);
+  return numPending(o);
+}
+
 /** Whether deliveries still come from the list of last messages. */
 export function hasSkipList(o: Consumer): boolean {
   return o.skipList !== null && o.skipList.at < o.skipList.seqs.length;

@@ -228,6 +228,17 @@ export function releaseRequests(o: Consumer): void {
   }
 }
 
+/** Ends all requests with a status that says what they did not get; false when there are none. */
+export function endRequests(o: Consumer, status: string): boolean {
+  const { queue } = o.pulls!;
+  if (queue.isEmpty) return false;
+  for (let request = queue.head; request !== null; request = queue.head) {
+    sendEnd(o, request, status);
+    queue.removeHead();
+  }
+  return true;
+}
+
 /** The request that gets a message of `sizeBytes`; null when there is none. */
 export function nextWaiting(o: Consumer, sizeBytes: number): WaitingRequest | null {
   const { queue } = o.pulls!;

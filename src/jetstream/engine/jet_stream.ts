@@ -17,6 +17,7 @@ import { isNotFound } from "../../platform/mod.ts";
 import type { StoreEnvironment } from "../../store/mod.ts";
 import { Api } from "../api/api.ts";
 import type { Consumer } from "../consumer/consumer.ts";
+import { endRequests } from "../consumer/pulls.ts";
 import { Advisories } from "../events/advisories.ts";
 import type { Stream } from "../stream/stream.ts";
 import { stopStream } from "../stream/stop.ts";
@@ -33,6 +34,8 @@ import { recoverAccount } from "./recovery.ts";
 
 /** Rounds of streams and consumers at the end of one turn, before sockets have their chance. */
 const ROUNDS_MAX = 64;
+/** Where the reference stages snapshots; what a crash left there is of no use. */
+const STAGING_DIRECTORY = ".snap-staging";
 const RESOURCE_WARNING_MS = 10_000;
 
 /** What JetStream needs to know of its server. */
@@ -130,6 +133,7 @@ export class JetStream implements ServerReservations {
       const probe = `${storeDir}/_test_${this.core.env.random.below(1 << 30)}`;
       disk.writeFile(probe, new Uint8Array(0));
       disk.remove(probe);
+      disk.removeTree(`${storeDir}/${STAGING_DIRECTORY}`);
     } catch (cause) {
       const text = stat === null
         ? `could not create storage directory - ${(cause as Error).message}`
@@ -265,6 +269,19 @@ export class JetStream implements ServerReservations {
     this.core.env.loop.nextTurn(() => {
       if (!this.stopping) this.core.scheduleFlush();
     });
+  }
+
+  /** Tells the pull requests that wait that the server ends; false when there are none. */
+  signalPullConsumers(): boolean {
+    let told = false;
+    for (const { streams } of this.accounts.values()) {
+      for (const { consumers } of streams.values()) {
+        for (const consumer of consumers.values()) {
+          if (consumer.pulls !== null && endRequests(consumer, "409 Server Shutdown")) told = true;
+        }
+      }
+    }
+    return told;
   }
 
   /** Ends all streams; their data stays. */

@@ -556,3 +556,71 @@ Deno.test("TestJetStreamConsumerIsFiltered", async (t) => {
     });
   }
 });
+
+async function overlapping(filters: string[], received: number): Promise<void> {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["stream.>"] });
+  await js.publishMany(10, "stream.A");
+  const { name } = await js.addConsumer("TEST", {
+    deliver_policy: "all",
+    filter_subjects: filters,
+    ack_policy: "explicit",
+  });
+  assertEquals((await js.consumerInfo("TEST", name)).num_pending, received);
+  for (const msg of await fetchAll(js, "TEST", name, received)) msg.respond();
+}
+
+// https://github.com/nats-io/nats-server/issues/6824
+Deno.test("TestJetStreamConsumerDeliverAllOverlappingFilterSubjects", async () => {
+  await overlapping(["stream.A", "stream.A.>"], 10);
+});
+
+// https://github.com/nats-io/nats-server/issues/6844
+Deno.test("TestJetStreamConsumerDeliverAllNonOverlappingFilterSubjects", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["stream.>"] });
+  await js.publishMany(10, "stream.subject");
+  const info = await js.addConsumer("TEST", {
+    filter_subjects: ["stream.subject.A", "stream.subject.A.>"],
+    ack_policy: "explicit",
+  });
+  assertEquals((await js.consumerInfo("TEST", info.name)).num_pending, 0);
+});
+
+// https://github.com/nats-io/nats-server/issues/7336
+Deno.test("TestJetStreamConsumerDeliverPartialOverlappingFilterSubjects", async () => {
+  await overlapping(["stream.A", "stream.*.A"], 10);
+});
+
+// https://github.com/nats-io/nats-server/issues/7779
+Deno.test("TestJetStreamConsumerAllowOverlappingSubjectsIfNotSubset", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["event.>"] });
+  const parts = ["foo", "bar", "baz", "oth"];
+  const expected: string[] = [];
+  for (const start of parts) {
+    for (const end of parts) {
+      await js.publish(`event.${start}.${end}`);
+      if (start === "foo" || end === "foo") expected.push(`event.${start}.${end}`);
+    }
+  }
+  const error = await assertRejects(
+    () =>
+      js.addConsumer("TEST", {
+        durable_name: "OVERLAP",
+        filter_subjects: ["event.>", "event.*.foo"],
+      }),
+    ApiFailure,
+  );
+  assertEquals(error.errCode, 10138);
+  await js.addConsumer("TEST", {
+    durable_name: "DURABLE",
+    filter_subjects: ["event.foo.*", "event.*.foo"],
+  });
+  const msgs = await js.fetch("TEST", "DURABLE", 16, { expiresMs: 200 });
+  assertEquals(msgs.map(({ subject }) => subject), expected);
+  assertEquals(msgs.length, 7);
+});

@@ -4,6 +4,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { checkInterestState } from "../../../src/jetstream/consumer/interest_cleanup.ts";
+import { checkNumPending, numPending } from "../../../src/jetstream/consumer/pending_count.ts";
+import { hasMaxDeliveries } from "../../../src/jetstream/consumer/redelivery.ts";
 import { deliveryInfo, jetStreamServer, textOf } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import { fetchAll, forBothStores, next, nextText, nothing, ns } from "./_jetstream_consumer.ts";
@@ -384,4 +387,100 @@ Deno.test("TestJetStreamConsumerPendingCountAfterMsgAckAboveFloor", async () => 
   const msgs = await fetchAll(js, "TEST", "CONSUMER", 2);
   await js.ackSync(msgs[1]!);
   assertEquals(consumer.pendingCount, 0);
+});
+
+Deno.test("TestJetStreamConsumerStateAlwaysFromStore", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>"] });
+  await js.addConsumer("TEST", {
+    durable_name: "CONSUMER",
+    ack_wait: ns(2000),
+    ack_policy: "explicit",
+    filter_subject: "foo.bar",
+  });
+  await js.publish("foo.bar");
+  await js.publish("foo.other");
+  const streamSeqs = async () => {
+    const info = await js.consumerInfo("TEST", "CONSUMER");
+    return [info.delivered.stream_seq, info.ack_floor.stream_seq];
+  };
+  assertEquals(await streamSeqs(), [0, 0]);
+  const msgs = await js.fetch("TEST", "CONSUMER", 2, { expiresMs: 200 });
+  assertEquals(msgs.length, 1);
+  assertEquals(await streamSeqs(), [1, 0]);
+  await js.ackSync(msgs[0]!);
+  assertEquals(await streamSeqs(), [1, 1]);
+});
+
+Deno.test("TestJetStreamConsumerMaxDeliverUnderflow", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "CONSUMER", max_deliver: -1 });
+  const consumer = server.consumer("TEST", "CONSUMER");
+  // Without a limit no count reaches it.
+  const isLimited = () => {
+    consumer.redelivered.set(9, 1_000_000);
+    const reached = hasMaxDeliveries(consumer, 9);
+    consumer.redelivered.clear();
+    return reached;
+  };
+  assert(!isLimited());
+  await js.updateConsumer("TEST", { durable_name: "CONSUMER", max_deliver: 1 });
+  assert(isLimited());
+  await js.updateConsumer("TEST", { durable_name: "CONSUMER", max_deliver: -1 });
+  assert(!isLimited());
+});
+
+Deno.test("TestJetStreamConsumerOnlyRecalculatePendingIfFilterSubjectUpdated", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "DURABLE" });
+  await js.publish("foo");
+  const consumer = server.consumer("TEST", "DURABLE");
+  const counts = () => [consumer.pendingCount, consumer.pendingThrough];
+  assertEquals(counts(), [1, 0]);
+  await js.updateConsumer("TEST", { durable_name: "DURABLE" });
+  assertEquals(counts(), [1, 0]);
+  await js.updateConsumer("TEST", { durable_name: "DURABLE", filter_subject: "foo" });
+  assertEquals(counts(), [1, 1]);
+});
+
+Deno.test("TestJetStreamConsumerCheckNumPending", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "DURABLE" });
+  await js.publishMany(5, "foo");
+  const consumer = server.consumer("TEST", "DURABLE");
+  assertEquals(consumer.streamSeq, 1);
+  assertEquals(numPending(consumer), 5);
+  consumer.streamSeq = 3;
+  assertEquals(checkNumPending(consumer), 3);
+  consumer.streamSeq = 100;
+  assertEquals(checkNumPending(consumer), 0);
+  for (let seq = 2; seq <= 5; seq++) await js.deleteMsg("TEST", seq);
+  consumer.streamSeq = 2;
+  consumer.pendingCount = 4;
+  assertEquals(checkNumPending(consumer), 1);
+});
+
+Deno.test("TestJetStreamConsumerEfficientInterestStateCheck", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", retention: "interest", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "CONSUMER", ack_policy: "explicit" });
+  const none = new Uint8Array(0);
+  const { store } = server.stream("TEST");
+  store.storeMsg("foo", none, none, 0);
+  store.storeMsg("foo", none, none, 0);
+  store.skipMsgs(3, 10_000_000);
+  store.storeMsg("foo", none, none, 0);
+  const msgs = await fetchAll(js, "TEST", "CONSUMER", 3);
+  await js.ackSync(msgs[0]!);
+  const startMs = performance.now();
+  checkInterestState(server.consumer("TEST", "CONSUMER"));
+  assert(performance.now() - startMs < 50);
 });

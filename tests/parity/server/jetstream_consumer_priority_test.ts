@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Msg } from "@nats-io/transport-node";
 import { isValidGroupName } from "../../../src/jetstream/consumer/config_check.ts";
+import { WaitingRequest, WaitQueue } from "../../../src/jetstream/consumer/wait_queue.ts";
 import {
   jetStreamServer,
   type JetStreamTestServer,
@@ -377,4 +378,134 @@ Deno.test("TestPriorityGroupNameRegex", async (t) => {
   for (const [name, group, valid] of cases) {
     await t.step(name, () => assertEquals(isValidGroupName(group), valid));
   }
+});
+
+function waiting(priority: number, reply = "", left = 1): WaitingRequest {
+  const request = new WaitingRequest(reply);
+  request.left = left;
+  request.group = { group: "A", minPending: 0, minAckPending: 0, id: "", priority };
+  return request;
+}
+
+Deno.test("TestSortingConsumerPullRequests", async (t) => {
+  const cases: [string, [number, string][], [number, string][]][] = [
+    [
+      "sort",
+      [[1, ""], [2, ""], [1, ""], [3, ""]],
+      [[1, ""], [1, ""], [2, ""], [3, ""]],
+    ],
+    [
+      "test if sort is stable",
+      [[1, "1a"], [2, "2a"], [1, "1b"], [2, "2b"], [1, "1c"], [3, "3a"], [2, "2c"]],
+      [[1, "1a"], [1, "1b"], [1, "1c"], [2, "2a"], [2, "2b"], [2, "2c"], [3, "3a"]],
+    ],
+  ];
+  for (const [name, requests, expected] of cases) {
+    await t.step(name, () => {
+      const queue = new WaitQueue(100);
+      for (const [priority, reply] of requests) {
+        assert(queue.addPrioritized(waiting(priority, reply)));
+      }
+      assertEquals(queue.size, expected.length);
+      for (const [priority, reply] of expected) {
+        assertEquals([queue.head!.group!.priority, queue.head!.reply], [priority, reply]);
+        queue.removeHead();
+      }
+    });
+  }
+});
+
+Deno.test("TestWaitQueuePopAndRequeue", async (t) => {
+  await t.step("basic requeue with batches", () => {
+    const queue = new WaitQueue(100);
+    for (const priority of [1, 2, 3]) {
+      for (const letter of ["a", "b", "c"]) {
+        assert(queue.addPrioritized(waiting(priority, `${priority}${letter}`, 3)));
+      }
+    }
+    for (let done = 0, round = 1; done < 2; round++) {
+      for (const letter of ["a", "b", "c"]) {
+        assertEquals(queue.popAndRequeue()!.reply, `${done + 1}${letter}`);
+      }
+      if (round % 3 === 0) done++;
+      assertEquals(queue.size, 9 - done * 3);
+    }
+  });
+  await t.step("request removal when fully served", () => {
+    const queue = new WaitQueue(100);
+    for (const request of [waiting(1, "1a", 2), waiting(1, "1b", 1), waiting(2, "2a", 3)]) {
+      assert(queue.addPrioritized(request));
+    }
+    for (const [reply, left, size] of [["1a", 1, 3], ["1b", 0, 2], ["1a", 0, 1]] as const) {
+      const request = queue.popAndRequeue()!;
+      assertEquals([request.reply, request.left, queue.size], [reply, left, size]);
+    }
+    assertEquals([queue.head!.reply, queue.head!.left], ["2a", 3]);
+  });
+  await t.step("single element lifecycle", () => {
+    const queue = new WaitQueue(10);
+    assert(queue.add(waiting(1, "single", 2)));
+    for (const [left, size] of [[1, 1], [0, 0]] as const) {
+      const request = queue.popAndRequeue()!;
+      assertEquals([request.reply, request.left, queue.size], ["single", left, size]);
+    }
+    assertEquals(queue.head, null);
+  });
+});
+
+Deno.test("TestJetStreamConsumerPrioritized", async (t) => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    durable_name: "CONSUMER",
+    ack_policy: "none",
+    filter_subject: "foo",
+    priority_groups: ["A"],
+    priority_policy: "prioritized",
+  });
+  const { queue } = server.consumer("TEST", "CONSUMER").pulls!;
+  const pull = (priority: number, batch: number) =>
+    js.pullInbox("TEST", "CONSUMER", { batch, expires: ns(10_000), group: "A", priority });
+  const publish = () => js.publish("foo", "message");
+  await t.step("invalid priority number", async () => {
+    for (const priority of [10, -5]) {
+      assert(statusOf(await next(pull(priority, 1))).startsWith("400"));
+    }
+  });
+  await t.step("priority ordering", async () => {
+    const third = pull(3, 1);
+    const first = pull(1, 1);
+    const second = pull(2, 2);
+    await until(() => queue.size === 3);
+    await publish();
+    await nothing(third, 50);
+    await nothing(second, 50);
+    await next(first);
+    await publish();
+    await nothing(third, 50);
+    await next(second);
+    await publish();
+    await next(second);
+    await nothing(third, 50);
+    await publish();
+    await next(third);
+  });
+  await t.step("dynamic priority interruption", async () => {
+    const third = pull(3, 3);
+    await until(() => queue.size === 1);
+    await publish();
+    await next(third);
+    // Whoever has a higher priority takes over from one that is not done.
+    const second = pull(2, 2);
+    await until(() => queue.size === 2);
+    await publish();
+    await next(second);
+    const first = pull(1, 1);
+    await until(() => queue.size === 3);
+    for (let i = 0; i < 3; i++) await publish();
+    await next(first);
+    await next(second);
+    await next(third);
+  });
 });

@@ -13,7 +13,7 @@ import {
   statusOf,
 } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
-import { next, nothing, ns, requestNext } from "./_jetstream_consumer.ts";
+import { fetchAll, next, nothing, ns, requestNext } from "./_jetstream_consumer.ts";
 
 Deno.test("TestJetStreamConsumerPullHeartBeats", async () => {
   await using server = await jetStreamServer();
@@ -188,4 +188,245 @@ Deno.test("TestJetStreamConsumerPullRequestMaximums", async () => {
     const request = { batch, max_bytes: maxBytes, expires: ns(expiresMs) };
     assertEquals(statusOf(await requestNext(js, "TEST", "dlc", request)), status);
   }
+});
+
+Deno.test("TestJetStreamConsumerPullOneShotBehavior", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    ack_policy: "explicit",
+    filter_subject: "foo",
+  });
+  const ask = async (batch: number, expiresMs: number, noWait: boolean) => {
+    const startMs = performance.now();
+    const request = { batch, expires: ns(expiresMs), no_wait: noWait };
+    const inbox = js.pullInbox("TEST", "dlc", request);
+    let count = 0;
+    let status = "";
+    while (count < batch && status === "") {
+      const msg = await next(inbox);
+      status = statusOf(msg);
+      if (status === "") count++;
+    }
+    inbox.subscription.unsubscribe();
+    return { count, status, tookMs: performance.now() - startMs };
+  };
+  const empty = await ask(1, 0, true);
+  assertEquals([empty.count, empty.status], [0, "404 No Messages"]);
+  assert(empty.tookMs < 50);
+  for (const [expiresMs, noWait] of [[150, false], [200, true]] as const) {
+    const waited = await ask(1, expiresMs, noWait);
+    assertEquals([waited.count, waited.status], [0, "408 Request Timeout"]);
+    assert(waited.tookMs >= expiresMs);
+  }
+  await js.publishMany(20, "foo", "HELLO");
+  for (
+    const [batch, expiresMs, noWait] of [[1, 0, true], [5, 500, false], [5, 500, true]] as const
+  ) {
+    const served = await ask(batch, expiresMs, noWait);
+    assertEquals([served.count, served.status], [batch, ""]);
+    assert(served.tookMs < 50);
+  }
+});
+
+Deno.test("TestJetStreamConsumerPullMultipleRequestsExpireOutOfOrder", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    ack_policy: "explicit",
+    filter_subject: "foo",
+  });
+  const inbox = js.subscribe("i.*");
+  const startMs = performance.now();
+  for (const expiresMs of [200, 100, 25, 75]) {
+    js.pull("TEST", "dlc", `i.${expiresMs}`, { expires: ns(expiresMs) });
+  }
+  const order: string[] = [];
+  for (let i = 0; i < 4; i++) order.push((await next(inbox)).subject);
+  const tookMs = performance.now() - startMs;
+  assert(tookMs >= 200 && tookMs < 500);
+  assertEquals(order, ["i.25", "i.75", "i.100", "i.200"]);
+});
+
+Deno.test("TestJetStreamConsumerPullNoAck", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["ORDERS.*"] });
+  await js.addConsumer("TEST", { durable_name: "dlc", ack_policy: "none" });
+});
+
+Deno.test("TestJetStreamConsumerPullLastPerSubjectRedeliveries", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>"] });
+  for (let i = 0; i < 20; i++) await js.publish(`foo.${i}`, "msg");
+  await js.addConsumer("TEST", {
+    durable_name: "dur",
+    ack_policy: "explicit",
+    deliver_policy: "last_per_subject",
+    filter_subject: ">",
+    max_ack_pending: 10,
+    max_batch: 10,
+    ack_wait: ns(150),
+  });
+  await fetchAll(js, "TEST", "dur", 10);
+  const { redeliverQueue } = server.consumer("TEST", "dur");
+  await until(() => redeliverQueue.size === 10);
+  for (const [index, msg] of (await fetchAll(js, "TEST", "dur", 10)).entries()) {
+    assertEquals(msg.subject, `foo.${index}`);
+    msg.respond();
+  }
+});
+
+Deno.test("TestJetStreamConsumerPullTimeoutHeaders", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.>"] });
+  await js.addConsumer("TEST", { durable_name: "dlc", ack_policy: "explicit" });
+  js.nc.publish("foo.foo", "foo");
+  js.nc.publish("foo.bar", "bar");
+  js.nc.publish("foo.else", "baz");
+  await js.nc.flush();
+  const request = { batch: 50, expires: ns(100), max_bytes: 1024 };
+  const inbox = js.pullInbox("TEST", "dlc", request);
+  let messages = 0;
+  let bytes = 0;
+  const checkEnd = (msg: Msg, status: string) => {
+    assertEquals(statusOf(msg), status);
+    assertEquals(msg.headers?.get("Nats-Pending-Messages"), String(50 - messages));
+    assertEquals(msg.headers?.get("Nats-Pending-Bytes"), String(1024 - bytes));
+  };
+  for (;;) {
+    const msg = await next(inbox);
+    if (statusOf(msg) !== "") {
+      checkEnd(msg, "408 Request Timeout");
+      break;
+    }
+    messages++;
+    bytes += msg.data.length + msg.reply!.length + msg.subject.length;
+  }
+  assertEquals(messages, 3);
+  // What is told when the server ends has them, too.
+  messages = bytes = 0;
+  const last = js.pullInbox("TEST", "dlc", { ...request, expires: ns(10_000) });
+  await js.nc.flush();
+  const stopping = server.test.server.stop();
+  checkEnd(await next(last), "409 Server Shutdown");
+  await stopping;
+});
+
+Deno.test("TestJetStreamConsumerPullBatchCompleted", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publishMany(10, "foo", "x".repeat(128));
+  await js.addConsumer("TEST", { durable_name: "dur", ack_policy: "explicit" });
+  const request = { batch: 0, max_bytes: 1024, expires: ns(250) };
+  const inbox = js.pullInbox("TEST", "dur", request);
+  assertEquals(statusOf(await next(inbox)), "");
+  assertEquals(statusOf(await next(inbox)), "409 Batch Completed");
+});
+
+Deno.test("TestJetStreamConsumerPullLargeBatchExpired", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    ack_policy: "explicit",
+    max_waiting: 10,
+    max_ack_pending: 10 * 50_000_000,
+  });
+  for (let i = 0; i < 10; i++) {
+    js.pull("TEST", "dlc", "bar", { batch: 50_000_000, expires: ns(100) });
+  }
+  await js.nc.flush();
+  const { queue } = server.consumer("TEST", "dlc").pulls!;
+  await until(() => queue.isEmpty);
+  const startMs = performance.now();
+  await js.fetch("TEST", "dlc", 1, { expiresMs: 100 });
+  await server.stop();
+  assert(performance.now() - startMs < 400);
+});
+
+// 1,000 messages 10 ms apart in the reference.
+Deno.test("TestJetStreamConsumerPullTimeout", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["TEST"] });
+  await js.addConsumer("TEST", { durable_name: "pr", ack_policy: "explicit" });
+  const count = 100;
+  const publishing = (async () => {
+    for (let i = 0; i < count; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await js.publish("TEST", "data");
+    }
+  })();
+  const ask = () => js.pull("TEST", "pr", "_pr_", { batch: 200, expires: ns(50) });
+  let got = 0;
+  js.nc.subscribe("_pr_", {
+    callback: (_error, msg) => {
+      if (statusOf(msg) === "408 Request Timeout") ask();
+      else {
+        got++;
+        msg.respond();
+      }
+    },
+  });
+  ask();
+  await publishing;
+  await until(() => got >= count, () => `${got} of ${count}`);
+});
+
+Deno.test("TestJetStreamConsumerPullMaxBytes", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["TEST"] });
+  const [msgBytes, dataBytes] = [100_000, 99_900];
+  await js.publishMany(20, "TEST", "Z".repeat(dataBytes));
+  await js.addConsumer("TEST", { durable_name: "pr", ack_policy: "explicit" });
+  const inbox = js.subscribe("_pr_");
+  const ask = async (request: Record<string, unknown>, count: number, status: string) => {
+    js.pull("TEST", "pr", "_pr_", { no_wait: true, ...request });
+    for (let i = 0; i < count; i++) {
+      const msg = await next(inbox);
+      assertEquals([msg.data.length, statusOf(msg)], [dataBytes, ""]);
+    }
+    assertEquals(statusOf(await next(inbox)), status);
+    await js.nc.flush();
+    assertEquals(inbox.count, 0);
+  };
+  const tooLarge = "409 Message Size Exceeds MaxBytes";
+  await ask({ max_bytes: 100 }, 0, tooLarge);
+  await ask({ batch: 1, max_bytes: 10_000_000 }, 1, "409 Batch Completed");
+  await ask({ batch: 5, max_bytes: 10_000_000 }, 5, "409 Batch Completed");
+  await ask({ batch: 1000, max_bytes: msgBytes * 4 }, 4, tooLarge);
+  await ask({ batch: 1000, max_bytes: msgBytes }, 1, tooLarge);
+});
+
+Deno.test("TestJetStreamConsumerNoWaitNoMessagesOnEos", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "CONSUMER" });
+  // So that the request is let in and then sees the end of the stream.
+  server.consumer("TEST", "CONSUMER").pendingCount++;
+  const msg = await requestNext(js, "TEST", "CONSUMER", { no_wait: true });
+  assertEquals(statusOf(msg), "404 No Messages");
+});
+
+Deno.test("TestJetStreamConsumerNoWaitNoMessagesOnEosWithDeliveredMsgs", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "CONSUMER" });
+  await js.publish("foo", "msg");
+  const inbox = js.pullInbox("TEST", "CONSUMER", { no_wait: true, batch: 2 });
+  const msg = await next(inbox);
+  assertEquals([msg.subject, new TextDecoder().decode(msg.data)], ["foo", "msg"]);
+  assertEquals(statusOf(await next(inbox)), "404 No Messages");
 });

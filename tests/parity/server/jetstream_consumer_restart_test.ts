@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
-import { jetStreamServer } from "../../harness/jetstream.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ApiFailure, jetStreamServer } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import { next, ns } from "./_jetstream_consumer.ts";
 
@@ -102,4 +102,26 @@ Deno.test("TestJetStreamConsumerUpdateSurvival", async () => {
   await server.restart();
   js = await server.jetStream();
   assertEquals((await js.consumerInfo("X", "dlc")).config.max_ack_pending, 22);
+});
+
+Deno.test("TestJetStreamConsumerWithCorruptStateIsDeleted", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.addConsumer("TEST", { durable_name: "DURABLE" });
+  assertEquals((await js.api("CONSUMER.NAMES.TEST")).consumers, ["DURABLE"]);
+  await js.consumerInfo("TEST", "DURABLE");
+  const { directory } = server.stream("TEST");
+  await server.stop();
+  const path = `${directory}/obs/DURABLE/o.dat`;
+  const { size } = await Deno.stat(path);
+  assert(size > 0);
+  await Deno.writeFile(path, new Uint8Array(size));
+  await server.restart();
+  js = await server.jetStream();
+  assertEquals((await js.api("CONSUMER.NAMES.TEST")).consumers, []);
+  const missing = await assertRejects(() => js.consumerInfo("TEST", "DURABLE"), ApiFailure);
+  assertEquals(missing.errCode, 10014);
+  // The reference removes the files; here they are kept aside, and the name is free.
+  await js.addConsumer("TEST", { durable_name: "DURABLE" });
 });
