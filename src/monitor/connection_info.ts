@@ -102,13 +102,14 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-function tlsFields(connection: Connection, auth: boolean) {
+/** Of closed connections the reference does not keep the certificates. */
+function tlsFields(connection: Connection, certificates: boolean) {
   const { tls } = connection.transport;
   if (tls === null) return {};
   return {
     tls_version: tls.version,
     tls_cipher_suite: tls.cipherSuite,
-    tls_peer_certs: !auth ? undefined : omitEmptyList(tls.peerCertificates.map((der) => {
+    tls_peer_certs: !certificates ? undefined : omitEmptyList(tls.peerCertificates.map((der) => {
       const { subject, publicKeyInfo } = readCertificate(der);
       return {
         subject: omitEmpty(goNameText(subject)),
@@ -161,7 +162,7 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
     name: omitEmpty(connect.name),
     lang: omitEmpty(connect.lang),
     version: omitEmpty(connect.version),
-    ...tlsFields(connection, detail.auth),
+    ...tlsFields(connection, detail.auth && closed === null),
     authorized_user: detail.auth ? omitEmpty(connection.rawAuthUser) : undefined,
     account: account?.account,
     subscriptions_list: listed

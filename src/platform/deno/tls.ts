@@ -28,6 +28,8 @@ const RAW_READ_BYTES = 16 * 1024;
 /** Decrypted bytes that wait for a reader before the socket is paused. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 const HANDSHAKE_RECORD = 0x16;
+/** How long what came before the peer's end may take to complete the handshake. */
+const END_MS = 20;
 const CLOSED_REASON = "use of closed network connection";
 
 /** Why a certificate is refused, in the words of Go's `crypto/x509`. */
@@ -175,8 +177,16 @@ class Handshake {
     });
     this.#socket = socket;
     const transport = new TlsTransport(socket, this.#transport, stream);
+    let atEnd: ReturnType<typeof setTimeout> | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
+        // TLSSocket waits for ever when the peer leaves half-way.
+        stream.onEnd = () => {
+          atEnd = setTimeout(() => {
+            this.#ended = true;
+            reject(new TransportError(TlsTexts.ended));
+          }, END_MS);
+        };
         socket.once("secure", resolve);
         socket.once("error", reject);
         stream.once("error", reject);
@@ -191,6 +201,9 @@ class Handshake {
     } catch (error) {
       transport.close();
       throw error;
+    } finally {
+      stream.onEnd = null;
+      clearTimeout(atEnd);
     }
     return transport;
   }
@@ -290,6 +303,8 @@ function peerChain(socket: TLSSocket, authorities: ReadonlySet<string>): Uint8Ar
 class TransportStream extends Duplex {
   /** The peer ended its side. */
   ended = false;
+  /** Called when it does. */
+  onEnd: (() => void) | null = null;
   readonly #transport: Transport;
   readonly #buffer = new Uint8Array(RAW_READ_BYTES);
   #first: Uint8Array | null;
@@ -311,7 +326,10 @@ class TransportStream extends Duplex {
       return;
     }
     this.#transport.read(this.#buffer).then((count) => {
-      if (count === null) this.ended = true;
+      if (count === null) {
+        this.ended = true;
+        this.onEnd?.();
+      }
       this.push(count === null ? null : this.#buffer.slice(0, count));
     }, (error) => this.destroy(error));
   }

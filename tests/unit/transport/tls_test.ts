@@ -236,3 +236,32 @@ Deno.test("silence, plain text and an early end are told apart", async (t) => {
     });
   });
 });
+
+Deno.test("a peer that leaves half-way through the handshake is noticed at once", async () => {
+  await withCertificates(async ({ server }) => {
+    // The client's first flight, taken from a connection to somebody who only listens.
+    const ear = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted = ear.accept();
+    const talker = connect({ host: "127.0.0.1", port: (ear.addr as Deno.NetAddr).port });
+    talker.on("error", () => {});
+    const heard = await accepted;
+    const hello = new Uint8Array(4096);
+    const count = await heard.read(hello);
+    const closed = new Promise<void>((resolve) => talker.once("close", () => resolve()));
+    talker.destroy();
+    heard.close();
+    ear.close();
+    await closed;
+
+    const listener = systemNet().listen("127.0.0.1", 0);
+    const handshake = listener.accept().then((raw) =>
+      systemTls().serverContext(settings([server])).accept(raw, 60_000)
+    );
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.address.port });
+    await client.write(hello.subarray(0, count!));
+    await client.closeWrite();
+    await assertRejects(() => handshake, TransportError, "EOF");
+    client.close();
+    listener.close();
+  });
+});
