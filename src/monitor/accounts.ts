@@ -41,7 +41,7 @@ function accountDetail(server: MonitoredServer, account: Account) {
     is_system: omitEmpty(account === server.core.systemAccount),
     expired: false,
     complete: true,
-    jetstream_enabled: false,
+    jetstream_enabled: server.jetStream?.accountOf(account) != null,
     leafnode_connections: 0,
     client_connections: clientCount(account),
     subscriptions: account.sublist.count,

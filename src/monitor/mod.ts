@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { gatewayz, jsz, leafz, routez } from "./absent_features.ts";
+export { gatewayz, leafz, routez } from "./absent_features.ts";
+export { jsz, type JszOptions } from "./jsz.ts";
 export { accountStatz, accountz } from "./accounts.ts";
 export { connz, type ConnzOptions } from "./connz.ts";
 export { BadRequestError, uptimeText } from "./go_values.ts";

@@ -9,11 +9,12 @@ import { type Context, Hono } from "@hono/hono";
 import { goJson, goQuote } from "../base/text/go_format.ts";
 import { type HttpListener, type HttpTls, ListenError } from "../platform/mod.ts";
 import { tlsServerSettings } from "../transport/tls_context.ts";
-import { gatewayz, jsz, jszOptions, leafz, routez } from "./absent_features.ts";
+import { gatewayz, leafz, routez } from "./absent_features.ts";
 import { accountStatz, accountz } from "./accounts.ts";
 import { connz, connzOptions } from "./connz.ts";
 import { BadRequestError, Query } from "./go_values.ts";
 import { healthz, healthzOptions } from "./healthz.ts";
+import { jsz, jszOptions } from "./jsz.ts";
 import { metrics, METRICS_CONTENT_TYPE } from "./metrics.ts";
 import { rootPage } from "./root_page.ts";
 import type { MonitoredServer } from "./source.ts";
@@ -106,7 +107,7 @@ export class MonitorRoutes {
       return json(accountStatz(server, { unused: query.bool("unused") }));
     });
     this.#route("/healthz", (query) => this.#healthz(query));
-    this.#route("/jsz", (query) => json(jsz(server, jszOptions(query))));
+    this.#route("/jsz", (query) => answer(jsz(server, jszOptions(query))));
     this.#route("/routez", (query) => {
       query.subscriptions();
       this.#count("/routez");

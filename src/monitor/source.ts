@@ -7,6 +7,7 @@ import type { Options } from "../config/mod.ts";
 import type { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { Core } from "../core/core.ts";
+import type { JetStream } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import type { Clock, HttpServer, Logger, Process } from "../platform/mod.ts";
 import type { Info } from "../protocol/mod.ts";
@@ -42,6 +43,8 @@ export interface MonitorEnvironment {
 /** A server to look at. */
 export interface MonitoredServer {
   readonly core: Core;
+  /** Null when it is not configured. */
+  readonly jetStream: JetStream | null;
   readonly options: Options;
   readonly info: Info;
   readonly env: MonitorEnvironment;

@@ -6,11 +6,21 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
+import { encodeJson } from "../base/json/mod.ts";
 import { textOfByteString } from "../base/text/byte_string.ts";
 import type { Options, TlsOptions } from "../config/mod.ts";
 import { mergedFeatureFlags } from "../config/feature_flags.ts";
+import type { JetStream } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
+import {
+  jetStreamConfigShape,
+  jetStreamStats,
+  jetStreamStatsShape,
+  limitsShape,
+  shownConfig,
+  shownLimits,
+} from "./jsz.ts";
 import type { MonitoredServer } from "./source.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -86,7 +96,15 @@ function configuredParts(options: Options, ends: CertificateEnds) {
     },
     mqtt: { tls_cert_not_after: ends.mqtt },
     websocket: { tls_cert_not_after: ends.websocket },
-    jetstream: {},
+  };
+}
+
+/** What JetStream may use and uses; none of it is beyond 2^53. */
+function jetStreamPart(js: JetStream) {
+  return {
+    config: JSON.parse(encodeJson(jetStreamConfigShape, shownConfig(js.config))),
+    stats: JSON.parse(encodeJson(jetStreamStatsShape, jetStreamStats(js))),
+    limits: JSON.parse(encodeJson(limitsShape, shownLimits(js.options.jetStreamLimits))),
   };
 }
 
@@ -132,6 +150,7 @@ export function varz(
     max_payload: options.maxPayload,
     max_pending: options.maxPending,
     ...configuredParts(options, ends),
+    jetstream: server.jetStream === null ? {} : jetStreamPart(server.jetStream),
     tls_timeout: options.tlsTimeoutMs / 1000,
     write_deadline: Math.round(options.writeDeadlineMs * NS_PER_MS),
     write_timeout: options.writeTimeout === "default" ? undefined : options.writeTimeout,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { indentJson } from "./indent.ts";
 export { JsonSyntaxError, type JsonValue, parseJson, parseJsonBytes } from "./parse.ts";
 export {
   base64,

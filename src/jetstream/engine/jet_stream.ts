@@ -34,8 +34,6 @@ import { recoverAccount } from "./recovery.ts";
 
 /** Rounds of streams and consumers at the end of one turn, before sockets have their chance. */
 const ROUNDS_MAX = 64;
-/** Where the reference stages snapshots; what a crash left there is of no use. */
-const STAGING_DIRECTORY = ".snap-staging";
 const RESOURCE_WARNING_MS = 10_000;
 
 /** What JetStream needs to know of its server. */
@@ -98,6 +96,11 @@ export class JetStream implements ServerReservations {
     return this.config.maxMemory;
   }
 
+  /** Where snapshots are staged; what a crash left there is of no use. */
+  get stagingDirectory(): string {
+    return `${this.config.storeDir}/.snap-staging`;
+  }
+
   get maxStore(): number {
     return this.config.maxStore;
   }
@@ -133,7 +136,7 @@ export class JetStream implements ServerReservations {
       const probe = `${storeDir}/_test_${this.core.env.random.below(1 << 30)}`;
       disk.writeFile(probe, new Uint8Array(0));
       disk.remove(probe);
-      disk.removeTree(`${storeDir}/${STAGING_DIRECTORY}`);
+      disk.removeTree(this.stagingDirectory);
     } catch (cause) {
       const text = stat === null
         ? `could not create storage directory - ${(cause as Error).message}`

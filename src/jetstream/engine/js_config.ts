@@ -20,6 +20,8 @@ export interface JetStreamConfig {
   readonly syncAlways: boolean;
   readonly domain: string;
   readonly uniqueTag: string;
+  /** Whether the sizes were configured; the reference shows it as `compress_ok`. */
+  readonly sizesConfigured: boolean;
   /** Unknown fields in requests are refused. */
   readonly strict: boolean;
 }
@@ -64,6 +66,7 @@ export function jetStreamConfig(
     syncAlways: options.syncAlways,
     domain: options.jetStreamDomain,
     uniqueTag: options.jetStreamUniqueTag,
+    sizesConfigured: !isDynamic,
     strict: !options.noJetStreamStrict,
   };
 }

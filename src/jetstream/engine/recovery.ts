@@ -62,7 +62,6 @@ export function recoverAccount(account: JsAccount): void {
       log.warn(`  Error recreating stream "${name}": ${(error as Error).message}`);
     }
   }
-  disk.removeTree(`${account.directory}/.snap-staging`);
 }
 
 function recoverStream(account: JsAccount, name: string): void {

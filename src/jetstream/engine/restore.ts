@@ -26,7 +26,7 @@ export class StreamRestore {
     const { js } = account;
     this.#account = account;
     this.#config = config;
-    this.#staging = `${account.directory}/snapshots/snap-${nuid(js.core.env.random)}`;
+    this.#staging = `${js.stagingDirectory}/snap-${nuid(js.core.env.random)}`;
     const { limits, tier } = account.select(config.replicas);
     this.#unpacker = new SnapshotUnpacker({
       disk: js.storeEnv.disk,
@@ -81,8 +81,8 @@ export class StreamRestore {
   }
 
   #removeStaging(): void {
-    const { disk } = this.#account.js.storeEnv;
-    const parent = `${this.#account.directory}/snapshots`;
-    if (disk.stat(parent) !== null && disk.list(parent).length === 0) disk.removeTree(parent);
+    const { stagingDirectory, storeEnv: { disk } } = this.#account.js;
+    if (disk.stat(stagingDirectory) === null) return;
+    if (disk.list(stagingDirectory).length === 0) disk.removeTree(stagingDirectory);
   }
 }
