@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Next, takeNext } from "../../../src/jetstream/consumer/next_message.ts";
-import { deliveryCount } from "../../../src/jetstream/consumer/redelivery.ts";
+import { checkRedelivered, deliveryCount } from "../../../src/jetstream/consumer/redelivery.ts";
 import { deliveryInfo, jetStreamServer, type JsClient, statusOf } from "../../harness/jetstream.ts";
 import { type Inbox, until } from "../../harness/server.ts";
 import { fetchAll, forBothStores, next, nothing, ns, requestNext } from "./_jetstream_consumer.ts";
@@ -347,4 +347,104 @@ Deno.test("TestJetStreamConsumerMaxDeliverUpdate", async () => {
     }
     assertEquals((await js.fetch("TEST", "ard", 2, { expiresMs: 100 })).length, 0);
   }
+});
+
+Deno.test("TestJetStreamConsumerAckReplyFormats", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publishMany(4, "foo");
+  await js.addConsumer("TEST", { durable_name: "C", ack_policy: "explicit" });
+  await fetchAll(js, "TEST", "C", 4);
+  for (
+    const reply of [
+      "$JS.ACK.TEST.C.1.1.1.0.0",
+      "$JS.ACK._.szMpdrwD.TEST.C.1.2.2.0.0",
+      "$JS.ACK._.szMpdrwD.TEST.C.1.3.3.0.0.random",
+      "$JS.ACK._.szMpdrwD.TEST.C.1.4.4.0.0.random.more.tokens",
+    ]
+  ) {
+    const answer = await js.nc.request(reply, "", { timeout: 1000 });
+    assertEquals(answer.data.length, 0);
+  }
+  assertEquals((await js.consumerInfo("TEST", "C")).num_ack_pending, 0);
+});
+
+/** A stream of `count` messages, and a consumer that delivers each of them twice at most. */
+async function deliveredTwice(js: JsClient, count: number, config: object): Promise<void> {
+  await js.addStream({ name: "TEST", subjects: ["foo"], ...config });
+  await js.publishMany(count, "foo");
+  await js.addConsumer("TEST", {
+    durable_name: "CONSUMER",
+    ack_policy: "explicit",
+    max_deliver: 2,
+    ack_wait: ns(100),
+  });
+  for (let i = 0; i < 2; i++) await fetchAll(js, "TEST", "CONSUMER", count);
+}
+
+Deno.test("TestJetStreamConsumerWQMaxDeliveryAckFloorAdvancesWithPending", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await deliveredTwice(js, 3, { retention: "workqueue" });
+  await js.publish("foo");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  await fetchAll(js, "TEST", "CONSUMER", 1);
+  const { pending, redelivered, ackFloorStream } = server.consumer("TEST", "CONSUMER");
+  assertEquals(pending.size, 1);
+  assertEquals(redelivered.size, 3);
+  assertEquals(ackFloorStream, 3);
+});
+
+Deno.test("TestJetStreamConsumerWQMaxDeliveryRdcCleanedOnMaxAge", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await deliveredTwice(js, 3, { retention: "workqueue", max_age: ns(750) });
+  assertEquals((await js.fetch("TEST", "CONSUMER", 1, { expiresMs: 200 })).length, 0);
+  const consumer = server.consumer("TEST", "CONSUMER");
+  assertEquals(consumer.redelivered.size, 3);
+  await until(() => consumer.streamState().msgs === 0);
+  await until(() => consumer.redelivered.size === 0);
+  assertEquals(consumer.store!.state()?.redelivered?.size ?? 0, 0);
+});
+
+Deno.test("TestJetStreamConsumerMaxDeliveryRdcNoLeakOnBatchRemoval", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await deliveredTwice(js, 5, {});
+  assertEquals((await js.fetch("TEST", "CONSUMER", 1, { expiresMs: 250 })).length, 0);
+  const consumer = server.consumer("TEST", "CONSUMER");
+  assertEquals(consumer.redelivered.size, 5);
+  assertEquals(consumer.pending.size, 0);
+  // Not message by message, but all at once.
+  server.stream("TEST").store.compact(6);
+  await until(() => (consumer.store!.state()?.redelivered?.size ?? 0) === 0);
+  assertEquals(consumer.redelivered.size, 0);
+});
+
+Deno.test("TestJetStreamConsumerCheckRedeliveredUpdatesRdc", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publishMany(5, "foo");
+  await js.addConsumer("TEST", {
+    durable_name: "CONSUMER",
+    ack_policy: "explicit",
+    max_deliver: 2,
+    ack_wait: ns(1000),
+  });
+  // As it is after the first three were delivered too often.
+  const consumer = server.consumer("TEST", "CONSUMER");
+  const { redelivered, redeliverQueue } = consumer;
+  for (let seq = 1; seq <= 4; seq++) {
+    redelivered.set(seq, seq === 4 ? 1 : 2);
+    redeliverQueue.add(seq);
+  }
+  consumer.ackFloorStream = 3;
+  checkRedelivered(consumer);
+  assertEquals([...redelivered.keys()], [1, 2, 3, 4]);
+  assertEquals([1, 2, 3, 4].map((seq) => redeliverQueue.has(seq)), [false, false, false, true]);
+  await js.purge("TEST");
+  checkRedelivered(consumer);
+  assertEquals(redelivered.size, 0);
 });

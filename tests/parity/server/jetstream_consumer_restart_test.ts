@@ -5,9 +5,9 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ApiFailure, jetStreamServer } from "../../harness/jetstream.ts";
+import { ApiFailure, deliveryInfo, jetStreamServer } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
-import { next, ns } from "./_jetstream_consumer.ts";
+import { fetchAll, next, ns } from "./_jetstream_consumer.ts";
 
 Deno.test("TestJetStreamConsumerEphemeralRecoveryAfterServerRestart", async () => {
   await using server = await jetStreamServer();
@@ -124,4 +124,43 @@ Deno.test("TestJetStreamConsumerWithCorruptStateIsDeleted", async () => {
   assertEquals(missing.errCode, 10014);
   // The reference removes the files; here they are kept aside, and the name is free.
   await js.addConsumer("TEST", { durable_name: "DURABLE" });
+});
+
+Deno.test("TestJetStreamConsumerReconcileConsumerAfterStreamDataLoss", async (t) => {
+  for (const total of [1, 2]) {
+    await t.step(String(total), async () => {
+      await using server = await jetStreamServer();
+      let js = await server.jetStream();
+      await js.addStream({ name: "TEST", subjects: ["foo"] });
+      await js.publishMany(total, "foo");
+      await js.addConsumer("TEST", { durable_name: "DURABLE", ack_policy: "explicit" });
+      await js.addConsumer("TEST", { durable_name: "CONSUMER", ack_policy: "explicit" });
+      for (const msg of await fetchAll(js, "TEST", "CONSUMER", total)) await js.ackSync(msg);
+      const isDone = async (delivered: number) => {
+        const info = await js.consumerInfo("TEST", "CONSUMER");
+        assertEquals([info.num_pending, info.num_ack_pending], [0, 0]);
+        assertEquals([info.delivered.stream_seq, info.ack_floor.stream_seq], [total, total]);
+        assertEquals(info.delivered.consumer_seq, delivered);
+      };
+      await isDone(total);
+      const { directory } = server.stream("TEST");
+      await server.stop();
+      const block = `${directory}/msgs/1.blk`;
+      if (total > 1) {
+        const { size } = await Deno.stat(block);
+        await Deno.truncate(block, Math.floor(size / 2) + 1);
+      } else {
+        await Deno.remove(block);
+      }
+      await Deno.remove(`${directory}/msgs/index.db`);
+      await server.restart();
+      js = await server.jetStream();
+      // The last message is lost, its sequence is given once more.
+      assertEquals((await js.publish("foo")).seq, total);
+      const [msg] = await fetchAll(js, "TEST", "CONSUMER", 1);
+      assertEquals(deliveryInfo(msg!).streamSeq, total);
+      await js.ackSync(msg!);
+      await isDone(total + 1);
+    });
+  }
 });
