@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { byteStringOfText } from "../base/text/byte_string.ts";
 import { goJson } from "../base/text/go_format.ts";
 
 /** The fields of INFO for clients, in wire order. Fields after `headers` are left out when empty. */
@@ -98,11 +99,14 @@ function isEmpty(value: unknown): boolean {
     (Array.isArray(value) && value.length === 0);
 }
 
-/** The whole line, `INFO {…} CR LF`, as the reference writes it (with its blank before CR). */
+/**
+ * The whole line, `INFO {…} CR LF`, as the reference writes it (with its blank before CR), as a
+ * byte string.
+ */
 export function infoLine(info: Info): string {
   const shown: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(info)) {
     if (ALWAYS_SENT.has(key) || !isEmpty(value)) shown[key] = value;
   }
-  return `INFO ${goJson(shown)} \r\n`;
+  return byteStringOfText(`INFO ${goJson(shown)} \r\n`);
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { createCurve, createServer } from "@nats-io/nkeys";
+import { textOfByteString } from "../base/text/byte_string.ts";
 import { parseHostPort } from "../base/text/host_port.ts";
 import { ClientConnection, type ClientContext } from "../client/mod.ts";
 import {
@@ -477,7 +478,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     ) own.auth_required = false;
     if (afterConnect) {
       own.connect_info = true;
-      own.remote_account = connection.account!.name;
+      own.remote_account = textOfByteString(connection.account!.name);
       own.acc_is_sys = connection.account === this.core.systemAccount;
     }
     return infoLine(own);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { TimerHandle, Transport } from "../../platform/mod.ts";
 import { ConnectOptions } from "../../protocol/mod.ts";
@@ -216,7 +217,7 @@ export class Connection implements OutboundOwner {
 
   sendError(text: string): void {
     if (this.trace) this.traceLine(`->> [-ERR ${text}]`);
-    this.sendLine(`-ERR '${text}'\r\n`);
+    this.sendLine(byteStringOfText(`-ERR '${text}'\r\n`));
   }
 
   sendOk(): void {
