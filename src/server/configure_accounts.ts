@@ -36,7 +36,7 @@ export function configureAccounts(core: Core): void {
       account.limits = { maxConnections, maxSubscriptions, maxPayload };
     }
   }
-  if (options.systemAccount !== "") core.setSystemAccount(options.systemAccount);
+  if (options.systemAccount !== "") core.setSystemAccount(byteStringOfText(options.systemAccount));
   else if (!options.noSystemAccount) core.setSystemAccount(SYSTEM_ACCOUNT);
 }
 

@@ -8,6 +8,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { fromPublic } from "@nats-io/nkeys";
+import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -241,7 +242,7 @@ export class Authenticator {
     if (connection.closed) return AuthOutcome.Refused;
     const account = accountName === ""
       ? this.core.globalAccount
-      : this.core.accounts.get(accountName);
+      : this.core.accounts.get(byteStringOfText(accountName));
     if (account === undefined) {
       connection.authReason = ClosedState.MissingAccount;
       return AuthOutcome.Refused;
