@@ -63,13 +63,11 @@ export function checkInterestState(o: Consumer): void {
   for (let seq = Math.max(firstSeq, o.checkFloor, 1); seq <= last; seq++) {
     if (loadNext(o, seq, msg) !== LoadCode.Found) break;
     seq = msg.seq;
-    if (seq <= floor) {
-      stream.consumerAcked(o, seq);
-      continue;
-    }
     if (seq > last) break;
-    if (retry === 0) retry = seq;
-    if (pending?.has(seq) !== true) stream.consumerAcked(o, seq);
+    // What was delivered too often stays until somebody removes it.
+    const isKept = o.redelivered.has(seq);
+    if (retry === 0 && (isKept || seq > floor)) retry = seq;
+    if (!isKept && (seq <= floor || pending?.has(seq) !== true)) stream.consumerAcked(o, seq);
   }
   if (retry === 0) {
     retry = loadNext(o, floor + 1, msg) === LoadCode.Found

@@ -9,6 +9,7 @@
  */
 import { comma } from "../../base/text/comma.ts";
 import { formatDurationMs } from "../../base/text/duration.ts";
+import { goQuote } from "../../base/text/go_format.ts";
 import {
   decodeValue,
   type JsonValue,
@@ -28,7 +29,9 @@ import {
 import { MemoryStore, readMetaFile } from "../../store/mod.ts";
 import { isValidSubject } from "../../subject/mod.ts";
 import { addConsumer } from "../consumer/create.ts";
+import { checkStreamInterest, Consumer } from "../consumer/mod.ts";
 import { createStream, storeConfigOf } from "../stream/create.ts";
+import { stopStream } from "../stream/stop.ts";
 import { Stream } from "../stream/stream.ts";
 import { keyGenerator, storeCipher } from "./encryption.ts";
 import type { JsAccount } from "./js_account.ts";
@@ -76,7 +79,7 @@ function recoverStream(account: JsAccount, name: string): void {
   if (config === null) return;
   if (meta.offlineReason !== "") {
     log.warn(`  Detected unsupported stream '${account.name} > ${name}': ${meta.offlineReason}`);
-    keepOffline(account, config, meta);
+    recoverConsumers(keepOffline(account, config, meta), directory);
     return;
   }
   log.notice(`  Starting restore for stream '${account.name} > ${config.name}'`);
@@ -184,7 +187,7 @@ function repair(account: JsAccount, config: StreamConfig): StreamConfig | null {
 }
 
 /** A stream that this server does not understand is shown, and its files stay as they are. */
-function keepOffline(account: JsAccount, config: StreamConfig, meta: Meta<StreamConfig>): void {
+function keepOffline(account: JsAccount, config: StreamConfig, meta: Meta<StreamConfig>): Stream {
   const { js } = account;
   const store = new MemoryStore(js.storeEnv, { ...storeConfigOf(config), storage: "memory" });
   const createdNs = meta.createdNs ?? js.core.env.clock.nowNs();
@@ -192,6 +195,7 @@ function keepOffline(account: JsAccount, config: StreamConfig, meta: Meta<Stream
   stream.offlineReason = meta.offlineReason;
   stream.closed = true;
   account.streams.set(config.name, stream);
+  return stream;
 }
 
 /** Opens the consumers of a stream whose files are in `directory`. */
@@ -201,31 +205,38 @@ export function recoverConsumers(stream: Stream, directory: string): void {
   const names = account.js.entries(`${directory}/obs`);
   if (names.length === 0) return;
   log.notice(`  Recovering ${names.length} consumers for stream - '${stream.label}'`);
+  let complete = true;
   for (const name of names) {
     try {
-      recoverConsumer(stream, `${directory}/obs/${name}`, name);
+      if (!recoverConsumer(stream, `${directory}/obs/${name}`, name)) complete = false;
     } catch (error) {
+      complete = false;
       log.warn(
         `    Error adding consumer '${stream.label} > ${name}': ${(error as Error).message}`,
       );
     }
   }
+  // Acknowledged before the server ended, but not removed any more. Nothing goes that a consumer
+  // may need which could not be opened.
+  if (complete && !stream.closed) checkStreamInterest(stream);
 }
 
-function recoverConsumer(stream: Stream, directory: string, name: string): void {
+/** False when the consumer cannot be used. */
+function recoverConsumer(stream: Stream, directory: string, name: string): boolean {
   const { account } = stream;
   const { log, clock } = account.js.storeEnv;
   const bytes = readMeta(account, directory, {
     hashName: `${stream.name}/${name}`,
     keyName: `${stream.name}.${name}`,
   });
-  if (bytes === null) return;
+  if (bytes === null) return false;
   const meta = decodeMeta<ConsumerConfig>(consumerConfigShape, bytes);
   if (meta.offlineReason !== "") {
     log.warn(
       `  Detected unsupported consumer '${stream.label} > ${meta.name}': ${meta.offlineReason}`,
     );
-    return;
+    keepConsumerOffline(stream, meta);
+    return false;
   }
   addConsumer(stream, meta.config, {
     name,
@@ -233,4 +244,25 @@ function recoverConsumer(stream: Stream, directory: string, name: string): void 
     pedantic: false,
     recovering: { createdNs: meta.createdNs ?? clock.nowNs() },
   });
+  return true;
+}
+
+/**
+ * The stream of a consumer that this server does not understand stops, so that nothing goes that
+ * the consumer may need. Both are shown.
+ */
+function keepConsumerOffline(stream: Stream, meta: Meta<ConsumerConfig>): void {
+  const { log, clock } = stream.js.storeEnv;
+  if (!stream.closed) {
+    log.warn(`  Stopping unsupported stream '${stream.label}'`);
+    stream.offlineReason = `stopped - unsupported consumer ${goQuote(meta.name)}`;
+    stopStream(stream, { deleteState: false, advisory: false }).catch((error: unknown) =>
+      log.error(`  Error stopping stream '${stream.label}': ${(error as Error).message}`)
+    );
+  }
+  const createdNs = meta.createdNs ?? clock.nowNs();
+  const consumer = new Consumer(stream, meta.name, createdNs, meta.config, null);
+  consumer.offlineReason = meta.offlineReason;
+  consumer.closed = true;
+  stream.consumers.set(meta.name, consumer);
 }

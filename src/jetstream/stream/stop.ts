@@ -15,9 +15,12 @@ export async function stopStream(
   stream: Stream,
   options: { deleteState: boolean; advisory: boolean },
 ): Promise<void> {
-  if (stream.closed) return;
   const { account, js, config } = stream;
   const { deleteState, advisory } = options;
+  if (stream.closed) {
+    if (deleteState && stream.offlineReason !== "") deleteOffline(stream, advisory);
+    return;
+  }
   if (deleteState || stream.offlineReason === "") account.streams.delete(config.name);
   // What the turn stored so far is written and acknowledged first.
   if (stream.dirty && !deleteState) stream.endTurn();
@@ -40,6 +43,21 @@ export async function stopStream(
   if (deleteState) await stream.store.delete();
   else await stream.store.stop();
   if (deleteState) removeEmptyDirectories(stream);
+}
+
+/** Deletes what this server only keeps. */
+function deleteOffline(stream: Stream, advisory: boolean): void {
+  const { account, js } = stream;
+  const { disk } = js.storeEnv;
+  account.streams.delete(stream.name);
+  stream.consumers.clear();
+  if (advisory) js.events.streamAction(stream.address, "delete");
+  // A crash on the way leaves nothing that looks like a stream.
+  const hidden = `${account.directory}/streams/.${stream.name}`;
+  disk.removeTree(hidden);
+  if (disk.stat(stream.directory) !== null) disk.rename(stream.directory, hidden);
+  disk.removeTree(hidden);
+  removeEmptyDirectories(stream);
 }
 
 /** The directories of an account go with its last stream. */

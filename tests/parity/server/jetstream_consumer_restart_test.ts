@@ -164,3 +164,32 @@ Deno.test("TestJetStreamConsumerReconcileConsumerAfterStreamDataLoss", async (t)
     });
   }
 });
+
+Deno.test("what was delivered too often stays in an interest stream after a restart", async () => {
+  await using server = await jetStreamServer();
+  let js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"], retention: "interest" });
+  await js.addConsumer("TEST", {
+    durable_name: "CONSUMER",
+    ack_policy: "explicit",
+    max_deliver: 1,
+    ack_wait: ns(50),
+  });
+  await js.publishMany(3, "foo");
+  const msgs = await fetchAll(js, "TEST", "CONSUMER", 3);
+  await js.ackSync(msgs[0]!);
+  await until(() => server.consumer("TEST", "CONSUMER").pending.size === 0);
+  const state = async () => {
+    const { messages, first_seq, last_seq } = (await js.streamInfo("TEST")).state;
+    return [messages, first_seq, last_seq];
+  };
+  assertEquals(await state(), [2, 2, 3]);
+  for (let i = 0; i < 2; i++) {
+    await server.restart();
+    js = await server.jetStream();
+    assertEquals(await state(), [2, 2, 3]);
+  }
+  await js.deleteMsg("TEST", 2);
+  assertEquals(await state(), [1, 3, 3]);
+  assertEquals([...server.consumer("TEST", "CONSUMER").redelivered.keys()], [3]);
+});
