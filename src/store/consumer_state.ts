@@ -120,19 +120,30 @@ export function applyAck(
   } else if (consumerSeq === ackFloor.consumer + 1) {
     ackFloor.consumer = consumerSeq;
     ackFloor.stream = streamSeq;
-    if (delivered.consumer > consumerSeq) {
-      for (let seq = streamSeq + 1; seq <= delivered.stream; seq++) {
-        const next = pending.get(seq);
-        if (next === undefined) continue;
-        if (next.sequence > 0) {
-          ackFloor.consumer = next.sequence - 1;
-          ackFloor.stream = seq - 1;
-        }
-        break;
-      }
+    const seq = delivered.consumer > consumerSeq ? nextPending(state, pending, streamSeq) : 0;
+    const next = pending.get(seq);
+    if (next !== undefined && next.sequence > 0) {
+      ackFloor.consumer = next.sequence - 1;
+      ackFloor.stream = seq - 1;
     }
   }
   return true;
+}
+
+/** The first pending sequence above `streamSeq`; 0 when there is none. */
+function nextPending(
+  { delivered }: ConsumerState,
+  pending: ReadonlyMap<number, unknown>,
+  streamSeq: number,
+): number {
+  // Mostly it is close. Sequences may also be far apart, when few messages match the filters.
+  const near = Math.min(delivered.stream, streamSeq + pending.size);
+  for (let seq = streamSeq + 1; seq <= near; seq++) if (pending.has(seq)) return seq;
+  let lowest = 0;
+  for (const seq of pending.keys()) {
+    if (seq > near && seq <= delivered.stream && (lowest === 0 || seq < lowest)) lowest = seq;
+  }
+  return lowest;
 }
 
 /** Throws when a replicated state contradicts itself. */
