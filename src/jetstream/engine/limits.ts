@@ -46,10 +46,13 @@ export function selectLimits(
   return found === undefined ? null : { limits: found, tier };
 }
 
+/** More bytes than this are as many as can be asked for. */
+const RESERVATION_MAX = 2 ** 63;
+
 /** Bytes that count against an account for a stream of `bytes`: tiers already count replicas. */
 export function accountReservation(tier: string, replicas: number, bytes: number): number {
   if (bytes <= 0) return 0;
-  return tier === "" && replicas > 1 ? replicas * bytes : bytes;
+  return tier === "" && replicas > 1 ? Math.min(replicas * bytes, RESERVATION_MAX) : bytes;
 }
 
 /** What is reserved of the server's memory and disk, and how much there is. */
