@@ -78,6 +78,8 @@ export class SimulatedDisk implements Disk {
   /** Changing calls so far. */
   calls = 0;
   plan: FaultPlan = { crashAt: 0, failAt: 0, failCode: "EIO" };
+  /** The machine has stopped: nothing is written until {@linkcode reboot}. */
+  stopped = false;
 
   constructor(random: SeededRandom) {
     this.#random = random;
@@ -85,11 +87,13 @@ export class SimulatedDisk implements Disk {
 
   /** Counts a changing call and lets it crash or fail. True: crash after it took effect. */
   #enter(operation: string, path: string): boolean {
+    if (this.stopped) throw new SimulatedCrash(`${operation} ${path} after the stop`);
     this.calls++;
     if (this.calls === this.plan.failAt) {
       throw new DiskError(this.plan.failCode, operation, path, "simulated failure");
     }
     if (this.calls !== this.plan.crashAt) return false;
+    this.stopped = true;
     if (this.#random.chance(0.5)) throw new SimulatedCrash(`${operation} ${path}`);
     return true;
   }
@@ -107,6 +111,7 @@ export class SimulatedDisk implements Disk {
 
   /** The disk after the machine stopped: `power` loses unsynced data, otherwise all is there. */
   reboot(power: boolean): void {
+    this.stopped = false;
     this.plan = { crashAt: 0, failAt: 0, failCode: "EIO" };
     this.calls = 0;
     if (power) {

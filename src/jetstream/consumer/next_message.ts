@@ -30,18 +30,30 @@ export function takeNext(o: Consumer): number {
   }
   const { maxAckPending } = o.config;
   if (maxAckPending > 0 && o.pending.size >= maxAckPending) return Next.MaxPending;
-  while (hasSkipList(o)) if (takeListed(o)) return 1;
+  while (hasSkipList(o)) {
+    if (isHeldBack(o, o.skipList!.seqs[o.skipList!.at]!)) return Next.None;
+    if (takeListed(o)) return 1;
+  }
   const { store } = o.stream;
   const { message } = o;
   const code = o.filterList !== null
     ? store.loadNextMsgMulti(o.filterList, o.streamSeq, message)
     : store.loadNextMsg(o.filters.length === 0 ? "" : o.filters[0]!, o.streamSeq, message);
   if (code === LoadCode.Found) {
+    if (isHeldBack(o, message.seq)) return Next.None;
     o.streamSeq = message.seq + 1;
     return 1;
   }
   if (code === LoadCode.Eof && message.skip >= o.streamSeq) o.streamSeq = message.skip + 1;
   return Next.None;
+}
+
+/** Whether the message could still be lost; the consumer goes on when it cannot. */
+function isHeldBack(o: Consumer, seq: number): boolean {
+  const { stream } = o;
+  if (seq <= stream.durableSeq) return false;
+  stream.heldBack.add(o);
+  return true;
 }
 
 /** Loads a message to deliver it again; 0 when there is nothing to deliver. */

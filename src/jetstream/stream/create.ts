@@ -21,6 +21,7 @@ import { headerValue } from "../../protocol/mod.ts";
 import {
   type ConsumerStoreConfig,
   FileStore,
+  type FileStoreOptions,
   LoadCode,
   MemoryStore,
   msOfHalves,
@@ -32,6 +33,7 @@ import { isValidSubject, newSubjectTransform } from "../../subject/mod.ts";
 import type { JsAccount } from "../engine/js_account.ts";
 import { checkStreamLimits } from "../engine/limits.ts";
 import { keyGenerator, storeCipher } from "../engine/encryption.ts";
+import { recoverBatch } from "../batch/recover.ts";
 import { scheduleRules } from "../schedule/rules.ts";
 import { blockBytesOf } from "./block_size.ts";
 import { checkStreamConfig } from "./config_check.ts";
@@ -85,10 +87,11 @@ export function createStream(
   stream.inputTransform = transformOf(final.subjectTransform);
   stream.rePublishTransform = transformOf(final.rePublish);
   stream.lastSeq = stream.fastState().lastSeq;
-  rebuildMsgIds(stream);
   js.reserve(final.storage, final.maxBytes);
   account.streams.set(stream.name, stream);
   connectStore(stream);
+  if (recovering) recoverBatch(stream);
+  rebuildMsgIds(stream);
   try {
     stream.listen();
     stream.directGet.configure();
@@ -173,6 +176,21 @@ export function encodeConsumerMeta(
   );
 }
 
+/** Where a store of the account is, and its encryption. */
+export function storePlace(account: JsAccount, storeDir: string): FileStoreOptions {
+  const { options } = account.js;
+  const keyGen = keyGenerator(options.jetStreamKey, account.name);
+  const oldKeyGen = keyGenerator(options.jetStreamOldKey, account.name);
+  return {
+    storeDir,
+    // Written at the end of the turn, before anything is acknowledged.
+    asyncFlush: true,
+    cipher: storeCipher(options.jetStreamCipher),
+    ...keyGen === null ? {} : { keyGen },
+    ...oldKeyGen === null ? {} : { oldKeyGen },
+  };
+}
+
 function openStore(
   account: JsAccount,
   config: StreamConfig,
@@ -180,26 +198,18 @@ function openStore(
   holder: { stream: Stream | null },
 ): StreamStore {
   const { js } = account;
-  const { options } = js;
   const rules = scheduleRules(js.core.env.clock);
   try {
     if (config.storage === "memory") {
       return new MemoryStore(js.storeEnv, storeConfigOf(config), rules);
     }
-    const keyGen = keyGenerator(options.jetStreamKey, account.name);
-    const oldKeyGen = keyGenerator(options.jetStreamOldKey, account.name);
     return new FileStore(
       js.storeEnv,
       {
-        storeDir: `${account.directory}/streams/${config.name}`,
+        ...storePlace(account, `${account.directory}/streams/${config.name}`),
         blockBytes: blockBytesOf(config, js.options.maxPayload),
         syncIntervalMs: js.config.syncIntervalMs,
         syncAlways: js.config.syncAlways && config.persistMode !== "async",
-        // Written at the end of the turn, before anything is acknowledged.
-        asyncFlush: true,
-        cipher: storeCipher(options.jetStreamCipher),
-        ...keyGen === null ? {} : { keyGen },
-        ...oldKeyGen === null ? {} : { oldKeyGen },
         scheduleRules: rules,
         encodeMeta: (_config, created) =>
           encodeStreamMeta(holder.stream?.config ?? config, created),

@@ -30,17 +30,6 @@ export function isNeeded(stream: Stream, seq: number, except: Consumer | null): 
   return false;
 }
 
-/** Removes what nobody needs; for a stream that was not one of interest before. */
-export function removeUnneeded(stream: Stream): void {
-  if (stream.config.retention !== "interest") return;
-  const { firstSeq, lastSeq } = stream.fastState();
-  for (let seq = firstSeq; seq <= lastSeq; seq++) {
-    if (stream.store.subjectForSeq(seq) === null || isNeeded(stream, seq, null)) continue;
-    stream.store.removeMsg(seq);
-  }
-  stream.js.markStreamDirty(stream);
-}
-
 /** Whether consumers can differ in what they want. */
 function mayFilter({ config: { subjects } }: Stream): boolean {
   return subjects.length > 1 || (subjects.length === 1 && /[*>]/.test(subjects[0]!));

@@ -56,6 +56,10 @@ export class Stream {
   writeError: Error | null = null;
   /** Waits for the end of the turn. */
   dirty = false;
+  /** Consumers get messages up to this one; with `sync_interval: always` later ones may be lost. */
+  durableSeq = Infinity;
+  /** Consumers that wait for what follows to be durable. */
+  readonly heldBack: Set<Consumer> = new Set();
   readonly #subscriptions: Map<string, Subscription> = new Map();
   readonly #state = new FastState();
 
@@ -77,6 +81,7 @@ export class Stream {
     this.atomicBatches = new AtomicBatches(this);
     this.fastBatches = new FastBatches(this);
     this.upstreams = new Upstreams(this);
+    if (this.#isSyncAlways) this.durableSeq = this.fastState().lastSeq;
   }
 
   get name(): string {
@@ -186,7 +191,7 @@ export class Stream {
     this.dirty = false;
     if (this.closed) return;
     const { store, acks } = this;
-    if (this.js.config.syncAlways && this.config.persistMode !== "async" && store.type === "file") {
+    if (this.#isSyncAlways) {
       this.#endTurnDurably();
       return;
     }
@@ -201,15 +206,24 @@ export class Stream {
   }
 
   #endTurnDurably(): void {
-    const { store, acks } = this;
+    const { store, acks, lastSeq } = this;
     const batch = acks.take();
     store.sync().then(
       () => {
+        if (lastSeq > this.durableSeq) this.durableSeq = lastSeq;
+        for (const consumer of this.heldBack) this.js.markConsumerReady(consumer);
+        this.heldBack.clear();
         acks.send(batch, this.#send);
         this.js.core.scheduleFlush();
       },
       (error) => this.failWrites(error),
     );
+  }
+
+  /** Whether what is not synced yet counts as not stored: nobody is told of it. */
+  get #isSyncAlways(): boolean {
+    const { js, config, store } = this;
+    return js.config.syncAlways && config.persistMode !== "async" && store.type === "file";
   }
 
   readonly #send = (reply: string, payload: Uint8Array): void => {

@@ -10,7 +10,8 @@ import { checkStreamLimits } from "../engine/limits.ts";
 import { checkStreamUpdate } from "./config_update.ts";
 import { storeConfigOf, transformOf } from "./create.ts";
 import { StreamError } from "./errors.ts";
-import { removeUnneeded } from "./interest.ts";
+
+import { removeUnneeded } from "../consumer/mod.ts";
 import type { Stream } from "./stream.ts";
 
 /** Applies `wanted` to the stream. Throws ApiError or StreamError, and then nothing changed. */
@@ -37,7 +38,9 @@ export function updateStream(stream: Stream, wanted: StreamConfig, isPedantic: b
   stream.directGet.configure();
   stream.upstreams.update(config);
   stream.msgIds.setWindow(Number(config.duplicates) / 1e6);
-  if (old.retention !== config.retention) removeUnneeded(stream);
+  if (old.retention !== config.retention && config.retention === "interest") {
+    removeUnneeded(stream, 0);
+  }
   if (grown > 0) js.reserve(config.storage, grown);
   else if (grown < 0) js.release(config.storage, -grown);
   stream.store.updateConfig(storeConfigOf(config));

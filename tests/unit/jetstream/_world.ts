@@ -14,6 +14,7 @@ import { JetStream } from "../../../src/jetstream/mod.ts";
 import { createStream } from "../../../src/jetstream/stream/create.ts";
 import type { Stream } from "../../../src/jetstream/stream/stream.ts";
 import type { JsAccount } from "../../../src/jetstream/engine/js_account.ts";
+import type { Disk } from "../../../src/platform/disk.ts";
 import type { PasswordChecker } from "../../../src/platform/mod.ts";
 import type { SeededRandom } from "../../sim/random.ts";
 import { VirtualTime } from "../../sim/virtual_time.ts";
@@ -35,14 +36,19 @@ export class World {
   readonly js: JetStream;
   readonly account: JsAccount;
 
-  constructor(storeDir: string, random: SeededRandom) {
+  constructor(
+    storeDir: string,
+    random: SeededRandom,
+    more: { disk?: Disk; syncAlways?: boolean } = {},
+  ) {
     const passwords: PasswordChecker = {
       matches: () => Promise.resolve(false),
       close: () => {},
     };
-    const env = { ...this.time.environment(), random, passwords };
+    const env = { ...this.time.environment(more.disk), random, passwords };
     const options = { ...emptyOptions(), jetStream: true, storeDir, maxPayload: 1 << 20 };
     options.disableJetStreamBanner = true;
+    options.syncAlways = more.syncAlways ?? false;
     const core = new Core(options, env);
     core.setSystemAccount();
     this.js = new JetStream({
@@ -73,9 +79,18 @@ export class World {
   }
 
   /** Publishes and ends the turn. */
-  publish(subject: string, body = "", reply = ""): void {
-    this.js.client.publish(this.account.account, subject, reply, NO_BYTES, encoder.encode(body));
+  publish(subject: string, body = "", reply = "", headers: Record<string, string> = {}): void {
+    this.send(subject, body, reply, headers);
     this.js.endTurn();
+  }
+
+  /** Publishes within the turn. */
+  send(subject: string, body = "", reply = "", headers: Record<string, string> = {}): void {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = lines.length === 0
+      ? NO_BYTES
+      : encoder.encode(`NATS/1.0\r\n${lines.join("")}\r\n`);
+    this.js.client.publish(this.account.account, subject, reply, head, encoder.encode(body));
   }
 
   /** Collects what is published on `subject`. */
