@@ -41,6 +41,8 @@ interface Place {
 export interface JsonType<T> {
   /** Go's name of the type, for error texts. */
   readonly goName: string;
+  /** What `null` in a list or a map stands for: Go's zero value. */
+  zero(): T;
   /** What `omitempty` leaves out. */
   isEmpty(value: T): boolean;
   encode(value: T): string;
@@ -106,6 +108,7 @@ function mismatch(value: JsonValue, type: string, place: Place): JsonShapeError 
 /** Ordinary text. */
 export const text: JsonType<string> = {
   goName: "string",
+  zero: () => "",
   isEmpty: (value) => value === "",
   encode: goJsonString,
   decode(value, place) {
@@ -117,6 +120,7 @@ export const text: JsonType<string> = {
 /** A subject: text in JSON, a byte string in memory. */
 export const subject: JsonType<string> = {
   goName: "string",
+  zero: () => "",
   isEmpty: (value) => value === "",
   encode: (value) => goJsonString(textOfByteString(value)),
   decode: (value, place, current) => byteStringOfText(text.decode(value, place, current)),
@@ -125,6 +129,7 @@ export const subject: JsonType<string> = {
 /** `true` or `false`. */
 export const bool: JsonType<boolean> = {
   goName: "bool",
+  zero: () => false,
   isEmpty: (value) => !value,
   encode: String,
   decode(value, place) {
@@ -136,6 +141,7 @@ export const bool: JsonType<boolean> = {
 function whole(goName: string, minimum: bigint, maximum: bigint): JsonType<number> {
   return {
     goName,
+    zero: () => 0,
     isEmpty: (value) => value === 0,
     encode: (value) => Number.isSafeInteger(value) ? String(value) : String(BigInt(value)),
     decode(value, place) {
@@ -168,6 +174,7 @@ export const uint16: JsonType<number> = whole("uint16", 0n, 65_535n);
 /** A number with or without a fraction. */
 export const float64: JsonType<number> = {
   goName: "float64",
+  zero: () => 0,
   isEmpty: (value) => value === 0,
   encode: (value) => String(value),
   decode(value, place) {
@@ -181,6 +188,7 @@ export const float64: JsonType<number> = {
 /** A duration in nanoseconds. */
 export const duration: JsonType<bigint> = {
   goName: "time.Duration",
+  zero: () => 0n,
   isEmpty: (value) => value === 0n,
   encode: String,
   decode(value, place) {
@@ -230,6 +238,7 @@ export function parseTime(value: string): bigint | null {
 /** A time in nanoseconds since the epoch; Go's zero time is {@linkcode ZERO_TIME_NS}. */
 export const time: JsonType<bigint> = {
   goName: "time.Time",
+  zero: () => ZERO_TIME_NS,
   // A struct is never empty to Go.
   isEmpty: () => false,
   encode: (value) => `"${encodeTime(value)}"`,
@@ -249,6 +258,7 @@ export const time: JsonType<bigint> = {
 /** Bytes, base64 in JSON. */
 export const bytes: JsonType<Uint8Array> = {
   goName: "[]uint8",
+  zero: () => new Uint8Array(0),
   isEmpty: (value) => value.length === 0,
   encode: (value) => value.length === 0 ? "null" : `"${base64(value)}"`,
   decode(value, place) {
@@ -273,6 +283,7 @@ export function base64(data: Uint8Array): string {
 /** Any JSON, kept as its text; empty is none. */
 export const raw: JsonType<string> = {
   goName: "json.RawMessage",
+  zero: () => "",
   isEmpty: (value) => value === "",
   encode: (value) => value === "" ? "null" : value,
   decode: (value) => encodeValue(value),
@@ -305,6 +316,7 @@ export function word<T extends string>(
   for (const [alias, name] of Object.entries(options.aliases ?? {})) known.set(alias, name);
   return {
     goName,
+    zero: () => words[0]!,
     isEmpty: (value) => value === options.empty,
     encode: goJsonString,
     decode(value) {
@@ -320,6 +332,10 @@ export function word<T extends string>(
   };
 }
 
+function elementOf<T>(item: JsonType<T>, value: JsonValue, place: Place): T {
+  return value === null ? item.zero() : item.decode(value, place, undefined as T);
+}
+
 /** An array. `null` in JSON is an empty one; an empty one is written as `[]`, or left out. */
 export function list<T>(
   item: JsonType<T>,
@@ -327,6 +343,7 @@ export function list<T>(
 ): JsonType<T[]> {
   return {
     goName: `[]${item.goName}`,
+    zero: () => [],
     isEmpty: (value) => value.length === 0,
     encode: (value) =>
       value.length === 0 && options.nullWhenEmpty === true
@@ -334,7 +351,7 @@ export function list<T>(
         : `[${value.map((one) => item.encode(one)).join(",")}]`,
     decode(value, place) {
       if (!Array.isArray(value)) throw mismatch(value, `[]${item.goName}`, place);
-      return value.map((one) => item.decode(one, place, undefined as T));
+      return value.map((one) => elementOf(item, one, place));
     },
   };
 }
@@ -344,6 +361,7 @@ export function map<T>(item: JsonType<T>): JsonType<Map<string, T>> {
   const goName = `map[string]${item.goName}`;
   return {
     goName,
+    zero: () => new Map(),
     isEmpty: (value) => value.size === 0,
     encode(value) {
       const keys = [...value.keys()].sort(compareText);
@@ -356,7 +374,7 @@ export function map<T>(item: JsonType<T>): JsonType<Map<string, T>> {
       }
       const decoded = new Map<string, T>();
       for (const key of Object.keys(value)) {
-        decoded.set(key, item.decode(value[key]!, place, undefined as T));
+        decoded.set(key, elementOf(item, value[key]!, place));
       }
       return decoded;
     },
@@ -373,6 +391,7 @@ function compareText(a: string, b: string): number {
 export function optional<T>(type: JsonType<T>): JsonType<T | null> {
   return {
     goName: type.goName,
+    zero: () => null,
     isEmpty: (value) => value === null,
     encode: (value) => value === null ? "null" : type.encode(value),
     decode(value, place, current) {
@@ -392,6 +411,7 @@ export function shape<T extends object>(
   return {
     goName,
     create,
+    zero: create,
     // A struct is never empty to Go.
     isEmpty: () => false,
     encode(value) {
