@@ -19,6 +19,11 @@ export function lowOfNs(ns: bigint): number {
   return Number(ns & 0xffffffffn);
 }
 
+/** A time to look for among stored ones, none of which is before the epoch. */
+export function soughtNs(ns: bigint): bigint {
+  return ns < 0n ? 0n : ns;
+}
+
 /** The halves as nanoseconds (signed 64 bits). */
 export function nsOfHalves(high: number, low: number): bigint {
   return BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));

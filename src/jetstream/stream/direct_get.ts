@@ -12,6 +12,7 @@ import { type MsgGetRequest, msgGetRequestShape, refusesApiLevel } from "../../j
 import { HEADER_LINE, headerValue } from "../../protocol/mod.ts";
 import { LoadCode, StoredMsg, StoreError } from "../../store/mod.ts";
 import { MsgHeader } from "./header_names.ts";
+import { PacedReplies, type WaitingBytes } from "./paced_replies.ts";
 import type { Stream } from "./stream.ts";
 
 /** Queue group of those who can answer: the stream and its mirrors. */
@@ -28,6 +29,7 @@ export class DirectGet {
   /** Subscriptions by the stream whose messages they give: this one, or the one it mirrors. */
   readonly #subscriptions: Map<string, Subscription[]> = new Map();
   readonly #message = new StoredMsg();
+  readonly #waiting: WaitingBytes = { count: 0 };
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -88,7 +90,7 @@ export class DirectGet {
   }
 
   #status(reply: string, text: string): void {
-    this.#send(reply, bytesOfByteString(`NATS/1.0 ${text}\r\n\r\n`), NO_BYTES);
+    this.#send(reply, statusHeaders(text), NO_BYTES);
   }
 
   /** The request, or null when it was answered already. */
@@ -197,6 +199,7 @@ export class DirectGet {
     let pending = counted.total;
     const bytesMax = request.maxBytes === 0 ? js.options.maxPending : request.maxBytes;
     let lastSeq = 0;
+    const replies = new PacedReplies(this.#stream, reply, this.#waiting);
     for (let sent = 0, bytes = 0; sent < request.batch && bytes < bytesMax; sent++) {
       if (store.loadNextMsg(filter, seq, message) !== LoadCode.Found) {
         if (request.batch > 1 && sent > 0) break;
@@ -211,12 +214,12 @@ export class DirectGet {
         headers = this.#headers(message, batchLines(pending, lastSeq));
       }
       lastSeq = message.seq;
-      this.#send(reply, headers, message.payload());
+      replies.send(headers, message.payload());
     }
     if (this.#stream.lastSeq > counted.validThrough) {
       pending = store.numPending(seq, filter, false).total;
     }
-    this.#status(reply, `204 EOB\r\n${batchLines(pending, lastSeq)}`.trimEnd());
+    replies.send(statusHeaders(`204 EOB\r\n${batchLines(pending, lastSeq)}`.trimEnd()), NO_BYTES);
   }
 
   #answerMulti(request: MsgGetRequest, reply: string): void {
@@ -245,6 +248,7 @@ export class DirectGet {
       return;
     }
     const message = this.#message;
+    const replies = new PacedReplies(this.#stream, reply, this.#waiting);
     const bytesMax = request.maxBytes === 0 ? js.options.maxPending : request.maxBytes;
     let pending = seqs.length;
     let lastSeq = 0;
@@ -254,10 +258,10 @@ export class DirectGet {
       pending--;
       if (seq < request.seq) continue;
       if (store.loadMsg(seq, message) !== LoadCode.Found) {
-        this.#status(reply, "404 Message Not Found");
+        replies.send(statusHeaders("404 Message Not Found"), NO_BYTES);
         return;
       }
-      this.#send(reply, this.#headers(message, batchLines(pending, lastSeq)), message.payload());
+      replies.send(this.#headers(message, batchLines(pending, lastSeq)), message.payload());
       lastSeq = seq;
       bytes += message.payloadEnd - message.subjectAt;
       if (bytes >= bytesMax) break;
@@ -265,7 +269,7 @@ export class DirectGet {
       if (request.batch > 0 && sent >= request.batch) break;
     }
     const end = `${batchLines(pending, lastSeq)}Nats-UpTo-Sequence: ${upToSeq}`;
-    this.#status(reply, `204 EOB\r\n${end}`);
+    replies.send(statusHeaders(`204 EOB\r\n${end}`), NO_BYTES);
   }
 
   /** The message's headers with those that say what it is, and `more` lines behind them. */
@@ -281,6 +285,10 @@ export class DirectGet {
     for (let i = 0; i < lines.length; i++) out[kept + i] = lines.charCodeAt(i);
     return out;
   }
+}
+
+function statusHeaders(text: string): Uint8Array {
+  return bytesOfByteString(`NATS/1.0 ${text}\r\n\r\n`);
 }
 
 function batchLines(pending: number, lastSeq: number): string {

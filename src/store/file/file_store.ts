@@ -28,7 +28,7 @@ import type {
   StreamState,
   StreamStore,
 } from "../stream_store.ts";
-import { highOfNs, lowOfNs, secondsOf, subsecondNsOf, Timestamp } from "../timestamp.ts";
+import { highOfNs, lowOfNs, secondsOf, soughtNs, subsecondNsOf, Timestamp } from "../timestamp.ts";
 import { appendMessage, appendSkip, takeBack } from "./block/append.ts";
 import type { MsgBlock } from "./block/msg_block.ts";
 import { MsgFilter } from "./block/search.ts";
@@ -402,7 +402,8 @@ export class FileStore implements StreamStore {
 
   seqFromTimeNs(timeNs: bigint): number {
     if (this.core.closed) return 0;
-    return queries.seqFromTime(this.core, highOfNs(timeNs), lowOfNs(timeNs));
+    const ns = soughtNs(timeNs);
+    return queries.seqFromTime(this.core, highOfNs(ns), lowOfNs(ns));
   }
 
   filteredState(seq: number, subject: string): SimpleState {

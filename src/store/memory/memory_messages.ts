@@ -11,7 +11,7 @@ import { subjectHasWildcard, subjectMatchesFilterBytes } from "../../subject/mod
 import { StoreError } from "../errors.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import { FastState, type PendingCount, type SimpleState } from "../stream_store.ts";
-import { compareHalves } from "../timestamp.ts";
+import { compareHalves, highOfNs, lowOfNs, soughtNs } from "../timestamp.ts";
 import { MemoryBlock } from "./memory_block.ts";
 
 /** Per-subject state; ends are corrected when they are asked for. */
@@ -298,7 +298,10 @@ export class MemoryMessages {
   }
 
   /** The first sequence stored at or after a time. */
-  seqFromTime(high: number, low: number): number {
+  seqFromTimeNs(timeNs: bigint): number {
+    const ns = soughtNs(timeNs);
+    const high = highOfNs(ns);
+    const low = lowOfNs(ns);
     const totals = this.totals;
     const msg = this.scratch;
     let first = totals.firstSeq;

@@ -27,15 +27,7 @@ import type {
   StreamState,
   StreamStore,
 } from "../stream_store.ts";
-import {
-  compareHalves,
-  highOfNs,
-  lowOfNs,
-  msOfHalves,
-  secondsOf,
-  subsecondNsOf,
-  Timestamp,
-} from "../timestamp.ts";
+import { compareHalves, msOfHalves, secondsOf, subsecondNsOf, Timestamp } from "../timestamp.ts";
 import { ConsumerMemStore } from "./consumer_mem_store.ts";
 import { Matcher, matcherOf, MemoryMessages, MemorySubject } from "./memory_messages.ts";
 
@@ -413,7 +405,7 @@ export class MemoryStore implements StreamStore {
   }
 
   seqFromTimeNs(timeNs: bigint): number {
-    return this.messages.seqFromTime(highOfNs(timeNs), lowOfNs(timeNs));
+    return this.messages.seqFromTimeNs(timeNs);
   }
 
   filteredState(seq: number, subject: string): SimpleState {

@@ -12,7 +12,7 @@ import {
   JsClient,
   type Json,
 } from "../../harness/jetstream.ts";
-import { Inbox, until } from "../../harness/server.ts";
+import { type Inbox, until } from "../../harness/server.ts";
 import type { JsAccount } from "../../../src/jetstream/mod.ts";
 import type { Stream } from "../../../src/jetstream/stream/stream.ts";
 
