@@ -235,8 +235,8 @@ export class Stream {
     if (this.writeError !== null || this.closed) return;
     this.writeError = error instanceof Error ? error : new Error(String(error));
     this.js.core.env.log.error(
-      `JetStream stream '${this.label}' is frozen, it could not be written: ` +
-        `${this.writeError.message}; make room or mend the disk, then restart the server`,
+      `JetStream failed to store a msg on stream '${this.label}': ${this.writeError.message}; ` +
+        "it takes no more: make room or mend the disk, then restart the server",
     );
   }
 }
