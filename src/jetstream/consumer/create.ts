@@ -117,13 +117,13 @@ export function requestedConfig(stream: Stream, given: ConsumerConfig): Consumer
 function updateExisting(
   stream: Stream,
   existing: Consumer,
-  config: ConsumerConfig,
+  wanted: ConsumerConfig,
   action: ConsumerAction,
 ): Consumer {
+  let config = wanted;
   if (action === "create") {
-    if (!sameConfig(withVersioningOf(config, existing.config), existing.config)) {
-      throw apiError("JSConsumerAlreadyExists");
-    }
+    config = withVersioningOf(wanted, existing.config);
+    if (!sameConfig(config, existing.config)) throw apiError("JSConsumerAlreadyExists");
   }
   if (stream.config.retention === "workqueue") {
     if (!isPartitionUnique(stream, existing.name, filtersOf(config))) {
