@@ -184,6 +184,9 @@ export class JetStream implements ServerReservations {
 
   /** Gives an account JetStream and opens its streams. */
   enable(account: Account, limits: TierLimits): JsAccount {
+    if (account === this.core.systemAccount) {
+      throw new JetStreamStartError("jetstream can not be enabled on the system account");
+    }
     const own = new JsAccount(this, account, limits);
     this.accounts.set(account.name, own);
     this.core.env.log.debug(`Enabled JetStream for account "${textOfByteString(account.name)}"`);

@@ -39,8 +39,9 @@ export class World {
   constructor(
     storeDir: string,
     random: SeededRandom,
-    more: { disk?: Disk; syncAlways?: boolean } = {},
+    more: { disk?: Disk; syncAlways?: boolean; nowMs?: number } = {},
   ) {
+    this.time.nowMs = more.nowMs ?? this.time.nowMs;
     const passwords: PasswordChecker = {
       matches: () => Promise.resolve(false),
       close: () => {},

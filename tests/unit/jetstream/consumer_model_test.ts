@@ -1,6 +1,7 @@
 /**
  * Random histories of streams with consumers, compared with a naive account of what each consumer
- * must have at each step: messages to come, deliveries that wait for an acknowledgement, floors.
+ * must have at each step: messages to come, deliveries that wait for an acknowledgement, floors,
+ * and which messages may leave the stream; also through restarts, resets and changes of filters.
  *
  * @module
  */
@@ -23,20 +24,43 @@ class Model {
   /** Messages delivered at least once, with the consumer sequence of the first delivery. */
   readonly first: Map<number, number> = new Map();
   /** Delivered and not done with. */
-  readonly open: Map<number, { reply: string }> = new Map();
-  /** Messages up to here do not come: they were there before. */
+  readonly open: Map<number, { reply: string; count: number }> = new Map();
+  /** Delivered as often as is allowed, in vain. */
+  readonly givenUp: Set<number> = new Set();
+  /** Left behind by a reset. */
+  readonly forgotten: Set<number> = new Set();
+  /** Messages up to here do not come: they were there before, or are done with. */
   skipped = 0;
   deliveredConsumer = 0;
   deliveredStream = 0;
   /** What the consumer gets, in order. */
-  readonly inbox: Received[];
+  inbox: Received[];
 
-  constructor(readonly consumer: Consumer, world: World) {
+  constructor(public consumer: Consumer, world: World) {
     this.inbox = world.listen(`inbox.${consumer.name}`);
   }
 
   matches(subject: string): boolean {
     return matchesFilters(this.consumer.filters, subject);
+  }
+
+  /** Whether the message has not come yet. */
+  isToCome(seq: number, subject: string): boolean {
+    return seq > this.skipped && this.matches(subject) && !this.first.has(seq);
+  }
+
+  /** Whether a stream that keeps what is needed must keep the message. */
+  needs(seq: number, subject: string): boolean {
+    return this.isToCome(seq, subject) || this.open.has(seq) || this.givenUp.has(seq);
+  }
+
+  /** All that was delivered is as if it never was. */
+  restartAfter(seq: number): void {
+    this.first.clear();
+    this.open.clear();
+    this.givenUp.clear();
+    this.skipped = this.deliveredStream = seq;
+    this.deliveredConsumer = 0;
   }
 }
 
@@ -49,9 +73,10 @@ class History {
   readonly log: string[] = [];
 
   constructor(
-    readonly world: World,
-    readonly stream: Stream,
+    public world: World,
+    public stream: Stream,
     readonly random: SeededRandom,
+    readonly directory: string,
   ) {}
 
   addConsumer(config: Partial<ConsumerConfig>): void {
@@ -62,17 +87,41 @@ class History {
     this.models.push(model);
   }
 
-  /** Reads the stream anew: removals by limits and acknowledgements are the stream's matter. */
-  sync(): void {
-    const { store } = this.stream;
-    for (const seq of [...this.messages.keys()]) {
-      if (store.subjectForSeq(seq) === null) this.messages.delete(seq);
+  /**
+   * Takes note of the messages that are gone. By limits and on request any may go; where the
+   * stream keeps what is needed, no other that is, and all that are not.
+   */
+  sync(onRequest: boolean): void {
+    const { store, config } = this.stream;
+    const keepsNeeded = config.retention !== "limits";
+    for (const [seq, subject] of [...this.messages]) {
+      const isNeeded = this.models.some((model) => model.needs(seq, subject));
+      if (store.subjectForSeq(seq) === null) {
+        assert(!keepsNeeded || onRequest || !isNeeded, `message ${seq} is gone`);
+        this.messages.delete(seq);
+      } else if (keepsNeeded && !isNeeded) {
+        // A work queue also keeps what nobody asks for, and until the next start what was forgotten.
+        const isClaimed = this.models.some((one) =>
+          one.matches(subject) && !one.forgotten.has(seq)
+        );
+        assert(config.retention === "workqueue" && !isClaimed, `message ${seq} is still there`);
+      }
     }
     this.lastSeq = this.stream.fastState().lastSeq;
-    for (const model of this.models) {
-      for (const seq of [...model.open.keys()]) {
-        if (!this.messages.has(seq)) model.open.delete(seq);
-      }
+    for (const { open, givenUp } of this.models) {
+      for (const seq of [...open.keys()]) if (!this.messages.has(seq)) open.delete(seq);
+      for (const seq of givenUp) if (!this.messages.has(seq)) givenUp.delete(seq);
+    }
+  }
+
+  /** Takes note of what is not delivered again. */
+  giveUp({ consumer, open, givenUp }: Model): void {
+    const { maxDeliver } = consumer.config;
+    for (const [seq, { count }] of maxDeliver > 0 ? [...open] : []) {
+      if (count < maxDeliver || consumer.pending.has(seq)) continue;
+      open.delete(seq);
+      givenUp.add(seq);
+      this.log.push(`${consumer.name} gave up ${seq}`);
     }
   }
 
@@ -109,25 +158,23 @@ class History {
         number,
         number,
       ];
-      assertEquals(this.subjectOf(streamSeq, subject), subject);
-      assert(model.matches(subject), `${subject} for ${model.consumer.name}`);
+      assertEquals(this.messages.get(streamSeq) ?? subject, subject);
       assertEquals(consumerSeq, model.deliveredConsumer + 1);
       model.deliveredConsumer = consumerSeq;
+      assert(config.maxDeliver <= 0 || count <= config.maxDeliver, `${streamSeq} too often`);
       if (count === 1) {
+        assert(model.matches(subject), `${subject} for ${model.consumer.name}`);
         assert(!model.first.has(streamSeq), `${streamSeq} again as the first`);
         assert(streamSeq > model.deliveredStream, "first deliveries are in order");
         model.first.set(streamSeq, consumerSeq);
         model.deliveredStream = streamSeq;
       } else {
         assert(model.open.has(streamSeq), `${streamSeq} again although it is done`);
+        assertEquals(count, model.open.get(streamSeq)!.count + 1);
       }
       this.log.push(`${model.consumer.name} got ${count} ${streamSeq} ${consumerSeq}`);
-      if (config.ackPolicy !== "none") model.open.set(streamSeq, { reply });
+      if (config.ackPolicy !== "none") model.open.set(streamSeq, { reply, count });
     }
-  }
-
-  subjectOf(seq: number, otherwise: string): string {
-    return this.messages.get(seq) ?? otherwise;
   }
 
   acknowledge(model: Model): void {
@@ -173,18 +220,68 @@ class History {
     this.world.js.endTurn();
   }
 
-  step(): void {
+  /** The consumer starts over, somewhere. */
+  reset(model: Model): void {
+    const { random, stream } = this;
+    const seqs = [...this.messages.keys()];
+    const isQueue = stream.config.retention === "workqueue";
+    const seq = isQueue || seqs.length === 0 || random.chance(0.5) ? 0 : random.pick(seqs);
+    const target = model.consumer.reset(seq);
+    this.log.push(`${model.consumer.name} reset to ${target}`);
+    for (const seq of this.messages.keys()) if (seq < target) model.forgotten.add(seq);
+    model.restartAfter(target - 1);
+    this.world.js.endTurn();
+  }
+
+  /** The consumer wants something else from now on. */
+  refilter(model: Model): void {
+    const { consumer, open, givenUp } = model;
+    if (this.stream.config.retention === "workqueue" || open.size + givenUp.size > 0) return;
+    const filterSubjects = this.random.pick([[], ["m.a"], ["m.b", "m.c.x"], ["m.c.>", "m.a"]]);
+    this.log.push(`${consumer.name} filters ${filterSubjects}`);
+    model.skipped = Math.max(model.skipped, consumer.streamSeq - 1);
+    consumer.updateConfig({ ...consumer.config, filterSubject: "", filterSubjects });
+    this.world.js.endTurn();
+  }
+
+  /** The server ends and starts again. */
+  async restart(): Promise<void> {
+    this.log.push("restart");
+    const { nowMs } = this.world.time;
+    await this.world.stop();
+    this.world = new World(this.directory, this.random, { nowMs });
+    this.stream = this.world.account.stream(this.stream.name);
+    for (const model of this.models) {
+      this.receive(model);
+      model.consumer = this.stream.consumers.get(model.consumer.name)!;
+      model.inbox = this.world.listen(`inbox.${model.consumer.name}`);
+      const passed = model.consumer.streamSeq - 1;
+      for (const [seq, subject] of this.messages) {
+        assert(seq > passed || !model.isToCome(seq, subject), `${seq} is skipped`);
+      }
+      model.skipped = passed;
+      model.forgotten.clear();
+    }
+  }
+
+  async step(): Promise<void> {
     const { random } = this;
     const model = random.pick(this.models);
     const kind = random.below(100);
     this.log.push(`${model.consumer.name} ${kind}`);
     if (kind < 40) this.publish();
     else if (kind < 60) this.pull(model);
-    else if (kind < 85) this.acknowledge(model);
-    else if (kind < 90) this.change();
+    else if (kind < 82) this.acknowledge(model);
+    else if (kind < 87) this.change();
+    else if (kind < 88) this.reset(model);
+    else if (kind < 89) this.refilter(model);
+    else if (kind < 90 && this.stream.config.storage === "file") await this.restart();
     else this.world.advance(random.pick([1, 10, 60, 300]));
-    for (const one of this.models) this.receive(one);
-    this.sync();
+    for (const one of this.models) {
+      this.receive(one);
+      this.giveUp(one);
+    }
+    this.sync(kind >= 82 && kind < 87);
     for (const one of this.models) this.check(one);
   }
 
@@ -192,9 +289,7 @@ class History {
     const { consumer } = model;
     const info = consumer.info();
     let toCome = 0;
-    for (const [seq, subject] of this.messages) {
-      if (seq > model.skipped && model.matches(subject) && !model.first.has(seq)) toCome++;
-    }
+    for (const [seq, subject] of this.messages) if (model.isToCome(seq, subject)) toCome++;
     const what = `${consumer.name} ${consumer.config.ackPolicy} [${consumer.filters}]`;
     assertEquals(info.numPending, toCome, `pending of ${what}`);
     if (consumer.config.ackPolicy === "none") return;
@@ -204,6 +299,14 @@ class History {
       `unacknowledged of ${what}`,
     );
     assertEquals(info.numAckPending, model.open.size);
+    const { pending, redelivered } = consumer.store!.state();
+    const stored = [...pending?.keys() ?? []].sort((x, y) => x - y);
+    assertEquals(stored, [...consumer.pending.keys()].sort((x, y) => x - y), `stored of ${what}`);
+    assertEquals(
+      [...redelivered ?? []].sort(([x], [y]) => x - y),
+      [...consumer.redelivered].sort(([x], [y]) => x - y),
+      `stored redeliveries of ${what}`,
+    );
     const floor = consumer.ackFloorConsumer;
     assertEquals(info.delivered.consumer, model.deliveredConsumer, `delivered of ${what}`);
     for (const seq of model.open.keys()) {
@@ -224,11 +327,11 @@ async function run(seed: number, config: Partial<StreamConfig>): Promise<void> {
   const random = new SeededRandom(seed);
   const world = new World(directory.path, random);
   const stream = world.addStream({ name: "M", subjects: ["m.>"], ...config });
-  const history = new History(world, stream, random);
+  const history = new History(world, stream, random, directory.path);
   const ackWait = 200_000_000n;
   if (config.retention === "workqueue") {
     history.addConsumer({ ackPolicy: "explicit", ackWait, filterSubject: "m.a" });
-    history.addConsumer({ ackPolicy: "explicit", ackWait, filterSubject: "m.c.*" });
+    history.addConsumer({ ackPolicy: "explicit", ackWait, filterSubject: "m.c.*", maxDeliver: 2 });
   } else {
     history.addConsumer({ ackPolicy: "explicit", ackWait });
     history.addConsumer({ ackPolicy: "explicit", ackWait, filterSubject: "m.a" });
@@ -236,17 +339,18 @@ async function run(seed: number, config: Partial<StreamConfig>): Promise<void> {
     history.addConsumer({ ackPolicy: "all", ackWait, filterSubject: "m.c.>" });
     history.addConsumer({ ackPolicy: "all", ackWait, maxAckPending: 3 });
     history.addConsumer({ ackPolicy: "none", filterSubject: "m.b" });
+    history.addConsumer({ ackPolicy: "explicit", ackWait, maxDeliver: 2, filterSubject: "m.>" });
   }
   for (let step = 0; step < STEPS; step++) {
     try {
-      history.step();
+      await history.step();
     } catch (error) {
       const last = history.log.slice(-20).join("\n");
       const text = `seed ${seed}, step ${step}: ${(error as Error).message}\n${last}`;
       throw new Error(text, { cause: error });
     }
   }
-  await world.stop();
+  await history.world.stop();
 }
 
 const KINDS: Record<string, Partial<StreamConfig>> = {
