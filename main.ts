@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { HighwayHash } from "./src/base/crypto/mod.ts";
 import { applyBaseline, type Options, readCommandLine, unbuiltFeatures } from "./src/config/mod.ts";
 import { systemConfigSource } from "./src/platform/deno/config_source.ts";
 import { systemEnvironment, writeStandardError } from "./src/platform/deno/environment.ts";
@@ -15,6 +16,7 @@ import { Server, StartError } from "./src/server/server.ts";
 import { NATSTS_VERSION } from "./src/server/version.ts";
 import { handleSignals } from "./src/server/handle_signal.ts";
 import { processSignal, SignalError } from "./src/server/process_signal.ts";
+import { runStoreCommand } from "./src/store/check/command.ts";
 
 /** `deno task start` prints what to try next. */
 const START_HINTS = "--start_hints";
@@ -61,6 +63,15 @@ function openLog(options: Options): ServerLog {
   }
 }
 
+async function runStore(args: readonly string[]): Promise<never> {
+  const log = discardLogger();
+  const env = { ...systemEnvironment(log), hasher: new HighwayHash() };
+  const { stdout, stderr, exitCode } = await runStoreCommand(args, env);
+  Deno.stdout.writeSync(new TextEncoder().encode(stdout));
+  writeStandardError(stderr);
+  Deno.exit(exitCode);
+}
+
 function printHints(server: Server): void {
   const lines = [
     "",
@@ -96,6 +107,7 @@ async function run(options: Options, hints: boolean): Promise<never> {
   Deno.exit(0);
 }
 
+if (Deno.args[0] === "store") await runStore(Deno.args.slice(1));
 const args = Deno.args.filter((arg) => arg !== START_HINTS);
 const commandLine = readCommandLine(args, systemConfigSource(), NATSTS_VERSION);
 switch (commandLine.kind) {
