@@ -12,7 +12,7 @@ import type { Options } from "../../config/mod.ts";
 import { type Account, SYSTEM_ACCOUNT } from "../../core/account/account.ts";
 import type { Core } from "../../core/core.ts";
 import { InternalClient } from "../../core/internal/internal_client.ts";
-import { API_LEVEL, type ClusterInfo, type StorageType } from "../../jsapi/mod.ts";
+import { API_LEVEL, ApiError, type ClusterInfo, type StorageType } from "../../jsapi/mod.ts";
 import { isNotFound } from "../../platform/mod.ts";
 import type { StoreEnvironment } from "../../store/mod.ts";
 import { Api } from "../api/api.ts";
@@ -29,7 +29,13 @@ import {
   jetStreamConfig,
   type MachineResources,
 } from "./js_config.ts";
-import { type ServerReservations, type TierLimits, unlimitedTiers } from "./limits.ts";
+import {
+  limitTotals,
+  resourcesExceeded,
+  type ServerReservations,
+  type TierLimits,
+  unlimitedTiers,
+} from "./limits.ts";
 import { recoverAccount } from "./recovery.ts";
 
 /** Rounds of streams and consumers at the end of one turn, before sockets have their chance. */
@@ -117,11 +123,23 @@ export class JetStream implements ServerReservations {
     for (const account of this.core.accounts.values()) {
       if (account === this.core.systemAccount) continue;
       const tiers = limits.get(account.name);
-      if (tiers !== undefined) this.enable(account, tiers);
+      if (tiers !== undefined) this.#enableConfigured(account, tiers);
       this.api.listen(account);
     }
     const tookMs = clock.monotonicMs() - startedMs;
     log.notice(`Took ${tookMs.toFixed(3)}ms to start JetStream`);
+  }
+
+  #enableConfigured(account: Account, limits: TierLimits): void {
+    try {
+      this.enable(account, limits);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new JetStreamStartError(
+        `Error enabling jetstream on configured accounts: ${error.message}`,
+        { cause: error },
+      );
+    }
   }
 
   #prepareDirectory(): void {
@@ -182,16 +200,38 @@ export class JetStream implements ServerReservations {
     return limits;
   }
 
-  /** Gives an account JetStream and opens its streams. */
+  /**
+   * Gives an account JetStream and opens its streams. Throws ApiError when the server has not as
+   * much as all accounts together may use.
+   */
   enable(account: Account, limits: TierLimits): JsAccount {
     if (account === this.core.systemAccount) {
       throw new JetStreamStartError("jetstream can not be enabled on the system account");
     }
+    this.#checkPromised(limits);
     const own = new JsAccount(this, account, limits);
     this.accounts.set(account.name, own);
     this.core.env.log.debug(`Enabled JetStream for account "${textOfByteString(account.name)}"`);
     recoverAccount(own);
     return own;
+  }
+
+  /** Checks that `limits` can be promised to one more account. */
+  #checkPromised(limits: TierLimits): void {
+    const { memory, store } = limitTotals(limits);
+    let promisedMemory = 0;
+    let promisedStore = 0;
+    for (const account of this.accounts.values()) {
+      const totals = limitTotals(account.limits);
+      promisedMemory += totals.memory;
+      promisedStore += totals.store;
+    }
+    if (Math.max(this.memoryReserved, promisedMemory) + memory > this.maxMemory) {
+      throw resourcesExceeded("memory");
+    }
+    if (Math.max(this.storeReserved, promisedStore) + store > this.maxStore) {
+      throw resourcesExceeded("file");
+    }
   }
 
   /** JetStream of an account, or null when it has none. */

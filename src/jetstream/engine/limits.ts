@@ -34,6 +34,16 @@ export function tierName(replicas: number): string {
   return `R${replicas === 0 ? 1 : replicas}`;
 }
 
+/** Bytes that an account may use at most, over all tiers; tiers without a limit count nothing. */
+export function limitTotals(limits: TierLimits): { memory: number; store: number } {
+  const totals = { memory: 0, store: 0 };
+  for (const { maxMemory, maxStore } of limits.values()) {
+    totals.memory += Math.max(maxMemory, 0);
+    totals.store += Math.max(maxStore, 0);
+  }
+  return totals;
+}
+
 /** The limits that hold for assets with so many replicas, or null when there are none. */
 export function selectLimits(
   limits: TierLimits,
