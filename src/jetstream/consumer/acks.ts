@@ -29,6 +29,7 @@ import type { Consumer } from "./consumer.ts";
 import { suppressDeletion } from "./inactivity.ts";
 import { receiveNext } from "./pulls.ts";
 import { checkPendingSooner, moveAckFloor, storeAcked, storeDelivered } from "./redelivery.ts";
+import { writeState } from "./state.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const PLUS = 43;
@@ -198,7 +199,12 @@ export function forgetAll(o: Consumer, streamSeq: number, consumerSeq: number): 
     ? consumerSeq
     : Math.min(consumerSeq, pending.get(lowest)!.sequence - 1);
   o.ackFloorStream = streamSeq;
-  storeAcked(o, o.ackFloorConsumer, streamSeq);
+  if (o.ackFloorConsumer === consumerSeq) storeAcked(o, consumerSeq, streamSeq);
+  else {
+    // The store would take the lower number for an old acknowledgement.
+    o.lastAckedMs = o.js.core.turnMs;
+    writeState(o, "ack of all");
+  }
   return done;
 }
 

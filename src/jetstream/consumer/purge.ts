@@ -6,10 +6,8 @@
  * @module
  */
 import { LoadCode } from "../../store/mod.ts";
-import { forgetOne } from "./acks.ts";
 import type { Consumer } from "./consumer.ts";
 import { recountPending } from "./pending_count.ts";
-import { storeAcked } from "./redelivery.ts";
 import { writeState } from "./state.ts";
 
 /** See Consumer.onPurged. */
@@ -22,19 +20,15 @@ export function consumerPurged(
   const first = firstSeq === 0 && !isWider ? lastSeq + 1 : firstSeq;
   if (o.streamSeq < first) o.streamSeq = first;
   if (o.ackFloorStream < first) o.ackFloorStream = first - 1;
-  for (const [seq, { sequence }] of [...o.pending.entries()]) {
-    if (seq > o.ackFloorStream) {
-      if (isWider && !isStored(o, seq)) forgetOne(o, seq, sequence);
-      continue;
-    }
+  for (const seq of [...o.pending.keys()]) {
+    if (seq > o.ackFloorStream && (!isWider || isStored(o, seq))) continue;
     o.pending.delete(seq);
-    o.redelivered.delete(seq);
     o.redeliverQueue.remove(seq);
-    storeAcked(o, sequence, seq);
   }
+  // Also of messages that are not pending any more, because they were delivered too often.
+  for (const seq of [...o.redelivered.keys()]) if (!isStored(o, seq)) o.redelivered.delete(seq);
   const lowest = o.pending.lowest();
   if (lowest === 0) {
-    o.redelivered.clear();
     o.redeliverQueue.clear();
     o.ackFloorConsumer = o.consumerSeq - 1;
     o.ackFloorStream = o.streamSeq - 1;

@@ -29,7 +29,18 @@ function applyState(o: Consumer, state: ConsumerState): void {
   }
   o.redelivered.clear();
   for (const [seq, count] of state.redelivered ?? []) o.redelivered.set(seq, count);
+  if (o.config.ackPolicy === "explicit") raiseAckFloor(o);
   if (o.pending.size > 0) startPendingTimer(o);
+}
+
+/** The floor in the store stays behind when deliveries are given up. */
+function raiseAckFloor(o: Consumer): void {
+  const lowest = o.pending.lowest();
+  const sequence = lowest === 0 ? o.consumerSeq : o.pending.get(lowest)!.sequence;
+  const floor = lowest === 0 ? o.streamSeq - 1 : lowest - 1;
+  if (sequence <= o.ackFloorConsumer || floor < o.ackFloorStream) return;
+  o.ackFloorConsumer = sequence - 1;
+  o.ackFloorStream = floor;
 }
 
 function bySeq(a: [number, PendingAck], b: [number, PendingAck]): number {

@@ -31,6 +31,8 @@ class Model {
   readonly forgotten: Set<number> = new Set();
   /** Messages up to here do not come: they were there before, or are done with. */
   skipped = 0;
+  /** They do all the same: the last ones of their subjects. */
+  readonly listed: Set<number> = new Set();
   deliveredConsumer = 0;
   deliveredStream = 0;
   /** What the consumer gets, in order. */
@@ -46,7 +48,8 @@ class Model {
 
   /** Whether the message has not come yet. */
   isToCome(seq: number, subject: string): boolean {
-    return seq > this.skipped && this.matches(subject) && !this.first.has(seq);
+    if (seq <= this.skipped && !this.listed.has(seq)) return false;
+    return this.matches(subject) && !this.first.has(seq);
   }
 
   /** Whether a stream that keeps what is needed must keep the message. */
@@ -59,6 +62,7 @@ class Model {
     this.first.clear();
     this.open.clear();
     this.givenUp.clear();
+    this.listed.clear();
     this.skipped = this.deliveredStream = seq;
     this.deliveredConsumer = 0;
   }
@@ -83,7 +87,12 @@ class History {
     const name = `c${this.models.length}`;
     const consumer = this.world.addConsumer(this.stream, { durable: name, name, ...config });
     const model = new Model(consumer, this.world);
-    if (config.deliverPolicy === "new") model.skipped = this.lastSeq;
+    if (consumer.config.deliverPolicy !== "all") model.skipped = this.lastSeq;
+    if (config.deliverPolicy === "last_per_subject") {
+      const last = new Map<string, number>();
+      for (const [seq, subject] of this.messages) last.set(subject, seq);
+      for (const [subject, seq] of last) if (model.matches(subject)) model.listed.add(seq);
+    }
     this.models.push(model);
   }
 
@@ -224,8 +233,9 @@ class History {
   reset(model: Model): void {
     const { random, stream } = this;
     const seqs = [...this.messages.keys()];
-    const isQueue = stream.config.retention === "workqueue";
-    const seq = isQueue || seqs.length === 0 || random.chance(0.5) ? 0 : random.pick(seqs);
+    const isBound = stream.config.retention === "workqueue" ||
+      model.consumer.config.deliverPolicy !== "all";
+    const seq = isBound || seqs.length === 0 || random.chance(0.5) ? 0 : random.pick(seqs);
     const target = model.consumer.reset(seq);
     this.log.push(`${model.consumer.name} reset to ${target}`);
     for (const seq of this.messages.keys()) if (seq < target) model.forgotten.add(seq);
@@ -235,8 +245,9 @@ class History {
 
   /** The consumer wants something else from now on. */
   refilter(model: Model): void {
-    const { consumer, open, givenUp } = model;
-    if (this.stream.config.retention === "workqueue" || open.size + givenUp.size > 0) return;
+    const { consumer, open, givenUp, listed } = model;
+    if (this.stream.config.retention === "workqueue") return;
+    if (open.size + givenUp.size + listed.size > 0) return;
     const filterSubjects = this.random.pick([[], ["m.a"], ["m.b", "m.c.x"], ["m.c.>", "m.a"]]);
     this.log.push(`${consumer.name} filters ${filterSubjects}`);
     model.skipped = Math.max(model.skipped, consumer.streamSeq - 1);
@@ -299,7 +310,8 @@ class History {
       `unacknowledged of ${what}`,
     );
     assertEquals(info.numAckPending, model.open.size);
-    const { pending, redelivered } = consumer.store!.state();
+    const { delivered, pending, redelivered } = consumer.store!.state();
+    assertEquals(delivered.consumer, model.deliveredConsumer, `stored delivered of ${what}`);
     const stored = [...pending?.keys() ?? []].sort((x, y) => x - y);
     assertEquals(stored, [...consumer.pending.keys()].sort((x, y) => x - y), `stored of ${what}`);
     assertEquals(
@@ -343,6 +355,17 @@ async function run(seed: number, config: Partial<StreamConfig>): Promise<void> {
   }
   for (let step = 0; step < STEPS; step++) {
     try {
+      // The list of last messages does not outlive a restart.
+      if (step % 80 === 40 && config.retention === undefined && config.storage === "memory") {
+        const filterSubjects = random.pick([["m.>"], ["m.a", "m.c.*"]]);
+        history.addConsumer({
+          ackPolicy: "explicit",
+          ackWait,
+          filterSubjects,
+          deliverPolicy: "last_per_subject",
+        });
+        history.addConsumer({ ackPolicy: "explicit", ackWait, deliverPolicy: "new" });
+      }
       await history.step();
     } catch (error) {
       const last = history.log.slice(-20).join("\n");
