@@ -37,6 +37,7 @@ import {
   unlimitedTiers,
 } from "./limits.ts";
 import { recoverAccount } from "./recovery.ts";
+import { relocateAccounts } from "./relocate.ts";
 
 /** Rounds of streams and consumers at the end of one turn, before sockets have their chance. */
 const ROUNDS_MAX = 64;
@@ -150,6 +151,7 @@ export class JetStream implements ServerReservations {
       throw new JetStreamStartError("storage directory is not a directory");
     }
     try {
+      relocateAccounts(this);
       disk.makeDirs(storeDir);
       const probe = `${storeDir}/_test_${this.core.env.random.below(1 << 30)}`;
       disk.writeFile(probe, new Uint8Array(0));
