@@ -33,12 +33,14 @@ for (const path of ["docs/embedding.md", "docs/monitoring.md", "README.md"]) {
   });
 }
 
-Deno.test("the configurations of docs/operations.md ask for nothing that is missing", async () => {
-  const examples = await examplesOf("docs/operations.md", "conf");
-  assert(examples.length > 0);
-  for (const example of examples) {
-    const options = emptyOptions();
-    processConfigText(options, example, systemConfigSource());
-    assertEquals(unbuiltFeatures(options), []);
-  }
-});
+for (const path of ["docs/operations.md", "docs/jetstream.md"]) {
+  Deno.test(`the configurations of ${path} ask for nothing that is missing`, async () => {
+    const examples = await examplesOf(path, "conf");
+    assert(examples.length > 0);
+    for (const example of examples) {
+      const options = emptyOptions();
+      processConfigText(options, example, systemConfigSource());
+      assertEquals(unbuiltFeatures(options), []);
+    }
+  });
+}
