@@ -169,3 +169,20 @@ Deno.test("a crash at any call of a conversion, or after it, costs nothing", () 
     }
   }
 });
+
+Deno.test("what is written to a stream that was opened empty is under a key", async () => {
+  for (const [from, to] of [["AES", "AES"], ["plain", "ChaCha20"], ["ChaCha20", "rotated AES"]]) {
+    using dir = temporaryDirectory();
+    const open = opener(dir.path);
+    await open(KINDS[from!]!, "none").stop();
+    let fs = open(KINDS[to!]!, "none");
+    put(fs, "s.1", "secret");
+    const content = contentOf(fs);
+    await fs.stop();
+    const file = Deno.readFileSync(`${dir.path}/S/msgs/1.blk`);
+    assertEquals(new TextDecoder("latin1").decode(file).includes("secret"), false);
+    fs = open(KINDS[to!]!, "none");
+    assertEquals(contentOf(fs), content);
+    await fs.stop();
+  }
+});

@@ -12,9 +12,11 @@ import { BlockCache, BlockSubject, type MsgBlock, NO_RECORD } from "./msg_block.
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Makes the block ready to take records: its file open, its cache loaded. */
+/** Makes the block ready to take records: its key known, its file open, its cache loaded. */
 export function openForWriting(block: MsgBlock): BlockCache {
   if (block.file === null) {
+    // A block that was opened empty has not been read, so that nobody has asked for its key.
+    if (block.cipher === null) block.host.loadCipher?.(block);
     block.file = block.host.env.disk.open(block.path, "create");
     block.needDirSync = true;
   }
