@@ -231,8 +231,7 @@ function openStore(
 
 function connectStore(stream: Stream): void {
   const { store } = stream;
-  const { bytes } = stream.fastState();
-  stream.account.trackUsage(stream.tier, stream.config.storage, bytes);
+  // Tells what is stored already, too.
   store.registerStorageUpdates((msgs, delta, seq, subject) =>
     stream.onStorageUpdate(msgs, delta, seq, subject)
   );
