@@ -64,3 +64,68 @@ export function timestamp(): string {
 export function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** All parts in a row. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** A snapshot and what was said of it. */
+export interface Snapshot {
+  readonly bytes: Uint8Array;
+  readonly config: Json;
+  readonly state: Json;
+}
+
+/** Takes a snapshot of a stream through the API. */
+export async function takeSnapshot(
+  js: JsClient,
+  stream: string,
+  more: Record<string, unknown> = {},
+): Promise<Snapshot> {
+  const deliver = js.inbox();
+  const inbox = js.subscribe(deliver);
+  const { config, state } = await js.api(`STREAM.SNAPSHOT.${stream}`, {
+    deliver_subject: deliver,
+    ...more,
+  });
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const msg = await inbox.next();
+    assert(msg !== null, "the snapshot ends too soon");
+    if (msg.data.length === 0) break;
+    parts.push(msg.data.slice());
+    if (msg.reply !== undefined && msg.reply !== "") msg.respond();
+  }
+  inbox.subscription.unsubscribe();
+  return { bytes: joined(...parts), config, state };
+}
+
+/** Sends a snapshot in chunks until one is refused or all are taken; gives the last answer. */
+export async function sendSnapshot(
+  js: JsClient,
+  deliver: string,
+  bytes: Uint8Array,
+  chunkBytes = 512,
+): Promise<Json> {
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const answer = await js.nc.request(deliver, bytes.subarray(at, at + chunkBytes));
+    if (answer.data.length > 0) return JSON.parse(textOf(answer));
+  }
+  return JSON.parse(textOf(await js.nc.request(deliver, "", { timeout: 2000 })));
+}
+
+/** Restores a stream from a snapshot through the API; gives what the server says at the end. */
+export async function restoreSnapshot(js: JsClient, snapshot: Snapshot): Promise<Json> {
+  const { config, state, bytes } = snapshot;
+  const { deliver_subject } = await js.api(`STREAM.RESTORE.${config.name}`, { config, state });
+  const answer = await sendSnapshot(js, deliver_subject, bytes);
+  if (answer.error !== undefined) throw new ApiFailure(answer.error);
+  return answer;
+}
