@@ -6,11 +6,12 @@
  * @module
  */
 import { bytesOfByteString, byteStringOfText } from "../../base/text/byte_string.ts";
-import { decodeJson, encodeTime, JsonShapeError, JsonSyntaxError } from "../../base/json/mod.ts";
+import { decodeJson, JsonShapeError, JsonSyntaxError } from "../../base/json/mod.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
 import { type MsgGetRequest, msgGetRequestShape, refusesApiLevel } from "../../jsapi/mod.ts";
-import { HEADER_LINE, headerValue } from "../../protocol/mod.ts";
+import { headerValue } from "../../protocol/mod.ts";
 import { LoadCode, StoredMsg, StoreError } from "../../store/mod.ts";
+import { DirectHeaders } from "./direct_headers.ts";
 import { MsgHeader } from "./header_names.ts";
 import { PacedReplies, type WaitingBytes } from "./paced_replies.ts";
 import type { Stream } from "./stream.ts";
@@ -20,8 +21,9 @@ const QUEUE_GROUP = "_sys_";
 /** Most messages that one request for several subjects may bring. */
 const RESULTS_MAX = 1024;
 const TOKENS_BEFORE_KEY = 5;
-const LINE_END_BYTES = 2;
 const NO_BYTES = new Uint8Array(0);
+/** The headers say nothing about what follows. */
+const NO_PENDING = -1;
 
 /** Answers direct gets of one stream. */
 export class DirectGet {
@@ -29,10 +31,12 @@ export class DirectGet {
   /** Subscriptions by the stream whose messages they give: this one, or the one it mirrors. */
   readonly #subscriptions: Map<string, Subscription[]> = new Map();
   readonly #message = new StoredMsg();
+  readonly #headers: DirectHeaders;
   readonly #waiting: WaitingBytes = { count: 0 };
 
   constructor(stream: Stream) {
     this.#stream = stream;
+    this.#headers = new DirectHeaders(stream.subjectName);
   }
 
   /** Listens as the stream's configuration says. */
@@ -186,7 +190,7 @@ export class DirectGet {
       this.#status(reply, "404 Message Not Found");
       return;
     }
-    const headers = request.noHeaders ? NO_BYTES : this.#headers(message, "");
+    const headers = request.noHeaders ? NO_BYTES : this.#headers.write(message, NO_PENDING, 0);
     this.#send(reply, headers, message.payload());
   }
 
@@ -211,7 +215,7 @@ export class DirectGet {
       let headers: Uint8Array = NO_BYTES;
       if (!request.noHeaders) {
         if (pending > 0) pending--;
-        headers = this.#headers(message, batchLines(pending, lastSeq));
+        headers = this.#headers.write(message, pending, lastSeq);
       }
       lastSeq = message.seq;
       replies.send(headers, message.payload());
@@ -261,7 +265,7 @@ export class DirectGet {
         replies.send(statusHeaders("404 Message Not Found"), NO_BYTES);
         return;
       }
-      replies.send(this.#headers(message, batchLines(pending, lastSeq)), message.payload());
+      replies.send(this.#headers.write(message, pending, lastSeq), message.payload());
       lastSeq = seq;
       bytes += message.payloadEnd - message.subjectAt;
       if (bytes >= bytesMax) break;
@@ -270,20 +274,6 @@ export class DirectGet {
     }
     const end = `${batchLines(pending, lastSeq)}Nats-UpTo-Sequence: ${upToSeq}`;
     replies.send(statusHeaders(`204 EOB\r\n${end}`), NO_BYTES);
-  }
-
-  /** The message's headers with those that say what it is, and `more` lines behind them. */
-  #headers(message: StoredMsg, more: string): Uint8Array {
-    const own = message.headers();
-    const lines = `Nats-Stream: ${this.#stream.subjectName}\r\nNats-Subject: ${message.subject()}` +
-      `\r\nNats-Sequence: ${message.seq}\r\nNats-Time-Stamp: ${encodeTime(message.timeNs())}\r\n` +
-      `${more}\r\n`;
-    if (own.length === 0) return bytesOfByteString(HEADER_LINE + lines);
-    const kept = own.length - LINE_END_BYTES;
-    const out = new Uint8Array(kept + lines.length);
-    out.set(own.subarray(0, kept));
-    for (let i = 0; i < lines.length; i++) out[kept + i] = lines.charCodeAt(i);
-    return out;
   }
 }
 
