@@ -11,31 +11,80 @@
  * @module
  */
 import { type ApiError, apiError, refusesApiLevel } from "../../jsapi/mod.ts";
-import type { TimerHandle } from "../../platform/mod.ts";
 import { appendHeader, headerValue, removeHeader } from "../../protocol/mod.ts";
+import { LazyTimer } from "../consumer/lazy_timer.ts";
 import type { BatchAbandonReason } from "../events/advisories.ts";
 import { MsgHeader } from "../stream/header_names.ts";
 import { apply, refuse } from "../stream/ingest.ts";
-import { checkMessage, checkSizes, MessageNotes, storedBytes } from "../stream/msg_checks.ts";
+import {
+  checkMessage,
+  checkSizes,
+  hasCheckedHeader,
+  MessageNotes,
+  storedBytes,
+} from "../stream/msg_checks.ts";
 import type { Stream } from "../stream/stream.ts";
 import { atomicLimits, STAGED_BYTES_MAX } from "./limits.ts";
 import { StagedMessages, UNSUPPORTED_HEADERS } from "./staged.ts";
 
 const ID_BYTES_MAX = 64;
+const ARENA_BYTES_MIN = 4096;
 const COMMIT = "1";
 const COMMIT_EOB = "eob";
 
-/** A message that waits for its batch's commit; owned. */
+/** A message that waits for its batch's commit; its bytes are in the batch's arena. */
 interface WaitingMessage {
   readonly subject: string;
-  readonly headers: Uint8Array;
-  readonly payload: Uint8Array;
+  readonly headersAt: number;
+  readonly payloadAt: number;
+  readonly end: number;
 }
 
-interface AtomicBatch {
-  readonly messages: WaitingMessage[];
-  bytes: number;
-  timer: TimerHandle | null;
+/** A batch that waits for its commit. */
+class AtomicBatch {
+  readonly messages: WaitingMessage[] = [];
+  /** Headers and payloads, one behind the other: an array of its own for each costs more. */
+  arena = new Uint8Array(ARENA_BYTES_MIN);
+  arenaEnd = 0;
+  bytes = 0;
+
+  constructor(readonly timer: LazyTimer) {}
+
+  /** Copies a message. Returns its size. */
+  add(subject: string, headers: Uint8Array, payload: Uint8Array): number {
+    const headersAt = this.arenaEnd;
+    const payloadAt = headersAt + headers.length;
+    const end = payloadAt + payload.length;
+    if (end > this.arena.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.arena.length));
+      larger.set(this.arena.subarray(0, headersAt));
+      this.arena = larger;
+    }
+    this.arena.set(headers, headersAt);
+    this.arena.set(payload, payloadAt);
+    this.arenaEnd = end;
+    this.messages.push({ subject, headersAt, payloadAt, end });
+    const bytes = subject.length + headers.length + payload.length;
+    this.bytes += bytes;
+    return bytes;
+  }
+}
+
+/**
+ * Checks a message of a batch as if those in `staged` were stored already, and takes it in there.
+ * Returns why it is refused, or null.
+ */
+export function stageMessage(
+  stream: Stream,
+  subject: string,
+  notes: MessageNotes,
+  staged: StagedMessages,
+): ApiError | null {
+  const error = checkMessage(stream, subject, notes, { sourced: false, staged });
+  if (error !== null) return error;
+  const bytes = storedBytes(stream.config.storage, subject, notes.headers, notes.payload);
+  staged.add(subject, bytes, notes.isSchedule);
+  return staged.checkRoom(stream, subject, notes.rollup !== "");
 }
 
 /** The atomic batches of one stream. */
@@ -88,13 +137,13 @@ export class AtomicBatches {
     const seqText = value(MsgHeader.BatchSeq);
     if (!/^\d{1,15}$/.test(seqText)) return apiError("JSAtomicPublishMissingSeqErr");
     const seq = Number(seqText);
-    const commit = value(MsgHeader.BatchCommit);
+    const commit = headerValue(headers, 0, headers.length, MsgHeader.BatchCommit);
     const isEob = commit === COMMIT_EOB;
     const size = isEob ? seq - 1 : seq;
     const limits = atomicLimits(stream.js.options);
     const found = this.#findOrOpen(id, seq, size);
     if (found instanceof Error) return found;
-    if (commit !== "" && !isEob && commit !== COMMIT) {
+    if (commit !== null && !isEob && commit !== COMMIT) {
       this.#drop(id);
       return apiError("JSAtomicPublishInvalidBatchCommitErr");
     }
@@ -103,7 +152,7 @@ export class AtomicBatches {
       this.#abandon(id, "unsupported");
       return apiError("JSRequiredApiLevelErr");
     }
-    this.#restartTimer(id, found);
+    found.timer.setDelay(limits.timeoutMs);
     if (found.messages.length + 1 !== seq || (seq === 1 && isEob)) {
       this.#abandon(id, "incomplete");
       return apiError("JSAtomicPublishIncompleteBatchErr");
@@ -113,8 +162,8 @@ export class AtomicBatches {
       return apiError("JSAtomicPublishTooLargeBatchErrF", { size: limits.size });
     }
     const kept = level === "" ? headers : removeHeader(headers, MsgHeader.RequiredApiLevel);
-    if (!isEob) this.#stage(found, subject, kept, payload);
-    if (commit === "") {
+    if (!isEob) stream.js.batches.stagedBytes += found.add(subject, kept, payload);
+    if (commit === null) {
       // Says that the message waits for the commit.
       if (reply !== "") {
         stream.acks.answer(reply, "");
@@ -122,9 +171,8 @@ export class AtomicBatches {
       }
       return null;
     }
-    const { messages } = found;
     this.#drop(id);
-    return this.#commit(id, messages, reply, isEob);
+    return this.#commit(id, found, reply, isEob);
   }
 
   #findOrOpen(id: string, seq: number, size: number): AtomicBatch | ApiError {
@@ -142,24 +190,10 @@ export class AtomicBatches {
       js.batches.atomic + 1 > limits.inflightTotal || js.batches.stagedBytes > STAGED_BYTES_MAX
     ) return apiError("JSAtomicPublishTooManyInflight");
     js.batches.atomic++;
-    const batch: AtomicBatch = { messages: [], bytes: 0, timer: null };
+    const { loop, clock } = js.core.env;
+    const batch = new AtomicBatch(new LazyTimer(loop, clock, () => this.#abandon(id, "timeout")));
     this.#batches.set(id, batch);
     return batch;
-  }
-
-  #restartTimer(id: string, batch: AtomicBatch): void {
-    const { js } = this.#stream;
-    const { loop } = js.core.env;
-    if (batch.timer !== null) loop.clearTimer(batch.timer);
-    const { timeoutMs } = atomicLimits(js.options);
-    batch.timer = loop.setTimer(() => this.#abandon(id, "timeout"), timeoutMs);
-  }
-
-  #stage(batch: AtomicBatch, subject: string, headers: Uint8Array, payload: Uint8Array): void {
-    const bytes = subject.length + headers.length + payload.length;
-    batch.bytes += bytes;
-    this.#stream.js.batches.stagedBytes += bytes;
-    batch.messages.push({ subject, headers: headers.slice(), payload: payload.slice() });
   }
 
   #drop(id: string): void {
@@ -167,7 +201,7 @@ export class AtomicBatches {
     if (batch === undefined) return;
     const { js } = this.#stream;
     this.#batches.delete(id);
-    if (batch.timer !== null) js.core.env.loop.clearTimer(batch.timer);
+    batch.timer.clear();
     js.batches.atomic--;
     js.batches.stagedBytes -= batch.bytes;
   }
@@ -180,29 +214,26 @@ export class AtomicBatches {
 
   #commit(
     id: string,
-    messages: readonly WaitingMessage[],
+    { messages, arena }: AtomicBatch,
     reply: string,
     isEob: boolean,
   ): ApiError | null {
     const stream = this.#stream;
     const staged = new StagedMessages();
     const checked: { subject: string; notes: MessageNotes }[] = [];
-    for (const { subject: published, headers, payload } of messages) {
-      for (const header of UNSUPPORTED_HEADERS) {
-        if ((headerValue(headers, 0, headers.length, header) ?? "") !== "") {
-          return apiError("JSAtomicPublishUnsupportedHeaderBatchErr", { header });
-        }
+    for (const { subject: published, headersAt, payloadAt, end } of messages) {
+      const headers = arena.subarray(headersAt, payloadAt);
+      const payload = arena.subarray(payloadAt, end);
+      const unsupported = hasCheckedHeader(headers) ? unsupportedHeader(headers) : "";
+      if (unsupported !== "") {
+        return apiError("JSAtomicPublishUnsupportedHeaderBatchErr", { header: unsupported });
       }
       const subject = stream.inputTransform?.match(published) ?? published;
       const notes = new MessageNotes();
       notes.headers = headers;
       notes.payload = payload;
-      const error = checkMessage(stream, subject, notes, { sourced: false, staged });
+      const error = stageMessage(stream, subject, notes, staged);
       if (error !== null) return error;
-      const bytes = storedBytes(stream.config.storage, subject, notes.headers, notes.payload);
-      staged.add(subject, bytes, notes.isSchedule);
-      const full = staged.checkRoom(stream, subject, notes.rollup !== "");
-      if (full !== null) return full;
       checked.push({ subject, notes });
     }
     const end = { id, size: checked.length };
@@ -223,4 +254,11 @@ export class AtomicBatches {
     }
     return null;
   }
+}
+
+/** A header that messages of a batch may not have, or empty. */
+function unsupportedHeader(headers: Uint8Array): string {
+  return UNSUPPORTED_HEADERS.find((name) =>
+    (headerValue(headers, 0, headers.length, name) ?? "") !== ""
+  ) ?? "";
 }

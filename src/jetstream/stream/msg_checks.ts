@@ -20,6 +20,10 @@ import type { Stream } from "./stream.ts";
 /** Longest headers of a stored message: their length has 16 bits in some places. */
 const HEADER_BYTES_MAX = 65_535;
 const NO_BYTES = new Uint8Array(0);
+const NATS_PREFIX = "Nats-";
+const BATCH_PREFIX = "Nats-Batch-";
+const LINE_END_BYTES = 2;
+const LF = 10;
 
 /** What is known of one message after its checks. */
 export class MessageNotes {
@@ -69,6 +73,26 @@ interface Candidate {
 }
 
 /**
+ * Whether a header says anything that is checked: all of those begin with "Nats-". One pass over
+ * the bytes instead of one for each of them; those of batches are checked where batches are.
+ */
+export function hasCheckedHeader(headers: Uint8Array): boolean {
+  const last = headers.length - NATS_PREFIX.length;
+  for (let at = LINE_END_BYTES; at < last; at++) {
+    if (headers[at - 1] !== LF || headers[at] !== NATS_PREFIX.charCodeAt(0)) continue;
+    if (startsWith(headers, at, NATS_PREFIX) && !startsWith(headers, at, BATCH_PREFIX)) return true;
+  }
+  return false;
+}
+
+function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[at + i] !== text.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/**
  * Checks a message and fills `notes`, whose headers and payload are those given. Returns why the
  * message is refused, or null; a duplicate is no error, but noted.
  */
@@ -79,7 +103,7 @@ export function checkMessage(
   options: { sourced: boolean; staged: StagedMessages | null },
 ): ApiError | null {
   let increment: bigint | null = null;
-  if (notes.headers.length > 0) {
+  if (hasCheckedHeader(notes.headers)) {
     const headers = notes.headers = removeHeader(notes.headers, MsgHeader.ClientInfo);
     const candidate: Candidate = {
       stream,
