@@ -53,11 +53,13 @@ function readSources(text: string): CounterSources | null {
     if (error instanceof JsonSyntaxError) return null;
     throw error;
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return null;
+  // A null is a map without anything in it.
+  value ??= {};
+  if (typeof value !== "object" || Array.isArray(value)) return null;
   for (const [stream, subjects] of Object.entries(value)) {
-    if (subjects === null || typeof subjects !== "object" || Array.isArray(subjects)) return null;
+    if (typeof subjects !== "object" || Array.isArray(subjects)) return null;
     const sums = new Map<string, string>();
-    for (const [subject, sum] of Object.entries(subjects)) {
+    for (const [subject, sum] of Object.entries(subjects ?? {})) {
       if (typeof sum !== "string") return null;
       sums.set(subject, sum);
     }
