@@ -542,11 +542,8 @@ export class FileStore implements StreamStore {
       enforceMsgLimit(core);
       enforceBytesLimit(core);
       enforceSubjectLimit(core);
-      const asyncFlush = config.asyncPersist || (!core.options.syncAlways && config.replicas > 1);
-      if (config.asyncPersist) core.options.syncAlways = false;
-      if (core.options.asyncFlush && !asyncFlush) core.flush();
-      core.options.asyncFlush = asyncFlush;
     });
+    if (config.asyncPersist) core.options.syncAlways = false;
     if (config.maxAgeNs === 0n && core.ttls === null) cancelAgeCheck(core);
     else expireMsgs(core);
     if (core.scheduling !== null) runSchedules(core);

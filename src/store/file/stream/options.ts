@@ -54,7 +54,7 @@ export interface ResolvedOptions {
   readonly cacheExpireMs: number;
   readonly syncIntervalMs: number;
   syncAlways: boolean;
-  asyncFlush: boolean;
+  readonly asyncFlush: boolean;
   readonly cipher: StoreCipherName;
   readonly keyGen: KeyGenerator | null;
   readonly oldKeyGen: KeyGenerator | null;

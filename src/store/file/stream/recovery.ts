@@ -50,7 +50,7 @@ export function recover(core: FileStoreCore): void {
     core.lastBlock = null;
     core.emptySubjects();
     recoverBlocks(core);
-    if (prior !== null && prior.lastSeq > core.totals.lastSeq && !core.options.asyncFlush) {
+    if (prior !== null && prior.lastSeq > core.totals.lastSeq && !mayLoseEnd(core)) {
       // Messages at the end are gone; their sequences are not used again.
       const time = new Timestamp();
       time.setNs(prior.lastTimeNs);
@@ -63,6 +63,11 @@ export function recover(core: FileStoreCore): void {
     core.dirty++;
   }
   if (core.lastBlock === null || core.lastBlock.isCompressed) core.newBlock();
+}
+
+/** Whether the sequences of lost messages at the end may be used again. */
+function mayLoseEnd({ config, options }: FileStoreCore): boolean {
+  return config.asyncPersist || (config.replicas > 1 && !options.syncAlways);
 }
 
 /** Takes the state from `index.db`; false when the blocks have moved on. */
