@@ -219,7 +219,7 @@ Deno.test("TestJetStreamPersistModeAsync", async () => {
   assertEquals((await js.publish("foo")).seq, 1);
   const { store } = server.stream("TEST");
   assert(store instanceof FileStore);
-  assert(store.core.options.asyncFlush);
+  assert(store.core.options.asyncFlush && store.core.config.asyncPersist);
   await refused(
     () => js.updateStream({ ...config, storage: "file", persist_mode: undefined }),
     "stream configuration update can not change persist mode",
