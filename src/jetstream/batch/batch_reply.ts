@@ -14,6 +14,7 @@
 const SUFFIX = ".$FI";
 const FLOW_DEFAULT = 10;
 const FLOW_MAX = 65_535;
+const DIGIT_ZERO = 48;
 
 const Operation = { Start: 0, Append: 1, Commit: 2, CommitEob: 3, Ping: 4 } as const;
 
@@ -37,31 +38,42 @@ export function isFastBatchReply(reply: string): boolean {
   return reply.length > SUFFIX.length && reply.endsWith(SUFFIX);
 }
 
-/** The parts of a reply subject; null when they do not fit together. */
+/** The number that stands in `[start, end)`, of at most `digits` digits; -1 when it is none. */
+function numberAt(text: string, start: number, end: number, digits: number): number {
+  if (start >= end || end - start > digits) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - DIGIT_ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** The parts of a reply subject; null when they do not fit together. Read from the end. */
 export function parseFastBatchReply(reply: string): FastBatchMessage | null {
-  const tokens = reply.slice(0, -SUFFIX.length).split(".");
-  if (tokens.length < 6) return null;
-  const [id, flowText, gap, seqText, operationText] = tokens.slice(-5) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  if (!/^\d{1,9}$/.test(operationText) || !/^\d{1,15}$/.test(seqText)) return null;
-  const operation = Number(operationText);
-  const seq = Number(seqText);
-  if (operation > Operation.Ping || seq === 0) return null;
+  const end = reply.length - SUFFIX.length;
+  const operationAt = reply.lastIndexOf(".", end - 1) + 1;
+  const seqAt = reply.lastIndexOf(".", operationAt - 2) + 1;
+  const gapAt = reply.lastIndexOf(".", seqAt - 2) + 1;
+  const flowAt = reply.lastIndexOf(".", gapAt - 2) + 1;
+  const idAt = reply.lastIndexOf(".", flowAt - 2) + 1;
+  // A prefix of at least one token stands before the id.
+  if (idAt < 1 || operationAt < 2 || seqAt < 2 || gapAt < 2 || flowAt < 2) return null;
+  const operation = numberAt(reply, operationAt, end, 9);
+  const seq = numberAt(reply, seqAt, operationAt - 1, 15);
+  if (operation < 0 || operation > Operation.Ping || seq <= 0) return null;
   const commitEob = operation === Operation.CommitEob;
   if (seq === 1 && commitEob) return null;
   if (operation === Operation.Start && seq !== 1) return null;
   if (operation === Operation.Append && seq <= 1) return null;
-  if (gap !== "ok" && gap !== "fail") return null;
-  const flow = /^\d{1,18}$/.test(flowText) ? Number(flowText) : 0;
+  const gapOk = reply.startsWith("ok.", gapAt);
+  if (!gapOk && !reply.startsWith("fail.", gapAt)) return null;
+  const flow = numberAt(reply, flowAt, gapAt - 1, 18);
   return {
-    id,
-    flow: flow === 0 ? FLOW_DEFAULT : Math.min(flow, FLOW_MAX),
-    gapOk: gap === "ok",
+    id: reply.slice(idAt, flowAt - 1),
+    flow: flow <= 0 ? FLOW_DEFAULT : Math.min(flow, FLOW_MAX),
+    gapOk,
     seq,
     ping: operation === Operation.Ping,
     commit: commitEob || operation === Operation.Commit,

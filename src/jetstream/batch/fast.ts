@@ -14,8 +14,8 @@
 import { encodeJson } from "../../base/json/mod.ts";
 import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { type ApiError, apiError, apiErrorShape, refusesApiLevel } from "../../jsapi/mod.ts";
-import type { TimerHandle } from "../../platform/mod.ts";
 import { headerValue, removeHeader } from "../../protocol/mod.ts";
+import { LazyTimer } from "../consumer/lazy_timer.ts";
 import { MsgHeader } from "../stream/header_names.ts";
 import { apply, batchFields, refuse } from "../stream/ingest.ts";
 import { checkMessage, checkSizes, MessageNotes } from "../stream/msg_checks.ts";
@@ -36,9 +36,9 @@ class FastBatch {
   flowSeq = 0;
   /** Sequence in the stream of the last message stored. */
   streamSeq = 0;
-  timer: TimerHandle | null = null;
 
   constructor(
+    readonly timer: LazyTimer,
     readonly ackMessagesMax: number,
     readonly gapOk: boolean,
     public ackMessages: number,
@@ -105,7 +105,7 @@ export class FastBatches {
       return apiError("JSRequiredApiLevelErr");
     }
     const kept = level === "" ? headers : removeHeader(headers, MsgHeader.RequiredApiLevel);
-    this.#restartTimer(message.id, batch);
+    batch.timer.setDelay(fastLimits(stream.js.options).timeoutMs);
     if (message.ping) this.#ping(batch, message, reply);
     else if (this.#inSequence(batch, message, reply)) {
       return this.#store(batch, message, subject, reply, kept, payload);
@@ -126,16 +126,11 @@ export class FastBatches {
     js.batches.fast++;
     const alone = this.#batches.size === 0;
     const ackMessages = alone ? Math.min(ACK_MESSAGES_MAX, message.flow) : 1;
-    const batch = new FastBatch(message.flow, message.gapOk, ackMessages);
+    const { loop, clock } = js.core.env;
+    const timer = new LazyTimer(loop, clock, () => this.#drop(message.id));
+    const batch = new FastBatch(timer, message.flow, message.gapOk, ackMessages);
     this.#batches.set(message.id, batch);
     return batch;
-  }
-
-  #restartTimer(id: string, batch: FastBatch): void {
-    const { js } = this.#stream;
-    const { loop } = js.core.env;
-    if (batch.timer !== null) loop.clearTimer(batch.timer);
-    batch.timer = loop.setTimer(() => this.#drop(id), fastLimits(js.options).timeoutMs);
   }
 
   #drop(id: string): void {
@@ -143,7 +138,7 @@ export class FastBatches {
     if (batch === undefined) return;
     const { js } = this.#stream;
     this.#batches.delete(id);
-    if (batch.timer !== null) js.core.env.loop.clearTimer(batch.timer);
+    batch.timer.clear();
     js.batches.fast--;
   }
 
