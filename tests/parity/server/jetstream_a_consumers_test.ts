@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { parseTime } from "../../../src/base/json/mod.ts";
 import { deliveryInfo, jetStreamServer, textOf } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import {
@@ -305,9 +306,7 @@ Deno.test("TestJetStreamMetadata", async (t) => {
       const { streamSeq, consumerSeq, deliveries, timeNs } = deliveryInfo(msg);
       assertEquals([streamSeq, consumerSeq, deliveries], [i, i, 1]);
       const { time } = await storedMsg(js, "DC", { seq: streamSeq });
-      const fraction = (/\.(\d+)Z$/.exec(time)?.[1] ?? "").padEnd(9, "0");
-      const seconds = BigInt(Date.parse(`${time.slice(0, 19)}Z`)) / 1000n;
-      assertEquals(timeNs, seconds * 1_000_000_000n + BigInt(fraction));
+      assertEquals(timeNs, parseTime(time));
       msg.respond("+ACK");
     }
     await js.nc.flush();
