@@ -15,11 +15,13 @@ import { checkWaiting } from "./pulls.ts";
 export function consumerInfo(o: Consumer): ConsumerInfo {
   const { config, pulls, store } = o;
   const nowNs = o.clock.nowNs();
-  const state = store === null ? null : store.borrowState();
-  const { delivered, ackFloor } = state ?? {
-    delivered: { consumer: o.consumerSeq - 1, stream: o.streamSeq - 1 },
-    ackFloor: { consumer: o.ackFloorConsumer, stream: o.ackFloorStream },
-  };
+  const state = store?.borrowState();
+  const ackFloor = state?.ackFloor ??
+    { consumer: o.ackFloorConsumer, stream: o.ackFloorStream };
+  // Before the first delivery the store does not know what was passed over.
+  const delivered = state !== undefined && store?.hasState()
+    ? state.delivered
+    : { consumer: o.consumerSeq - 1, stream: Math.max(0, o.streamSeq - 1) };
   const pauseLeftNs = config.pauseUntil === null ? 0n : config.pauseUntil - nowNs;
   if (pulls !== null && !pulls.queue.isEmpty) checkWaiting(o, false);
   const [group] = config.priorityGroups;

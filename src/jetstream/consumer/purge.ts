@@ -22,6 +22,7 @@ export function consumerPurged(
   if (o.ackFloorStream < first) o.ackFloorStream = first - 1;
   for (const seq of [...o.pending.keys()]) {
     if (seq > o.ackFloorStream && (!isWider || isStored(o, seq))) continue;
+    o.lastAckedMs = o.js.core.turnMs;
     o.pending.delete(seq);
     o.redeliverQueue.remove(seq);
   }
@@ -35,7 +36,6 @@ export function consumerPurged(
   } else {
     // What lies between may have been acknowledged before.
     o.ackFloorConsumer = Math.max(o.ackFloorConsumer, o.pending.get(lowest)!.sequence - 1);
-    o.ackFloorStream = Math.max(o.ackFloorStream, lowest - 1);
   }
   recountPending(o);
   writeState(o, "purge");

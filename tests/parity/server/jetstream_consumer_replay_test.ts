@@ -24,6 +24,23 @@ async function publishWithGaps(js: JsClient, count: number): Promise<number[]> {
   return gaps;
 }
 
+/** Messages come with the gaps that they had; a busy machine may spoil some of them. */
+async function checkGaps(gaps: number[], receive: () => Promise<unknown>): Promise<void> {
+  await receive();
+  const firstMs = performance.now();
+  const off: number[] = [];
+  for (let i = 1; i < gaps.length; i++) {
+    const startMs = performance.now();
+    await receive();
+    off.push(Math.abs(performance.now() - startMs - gaps[i]!));
+  }
+  const wantedMs = gaps.slice(1).reduce((sum, gap) => sum + gap, 0);
+  const tookMs = performance.now() - firstMs;
+  assert(tookMs > wantedMs - 30, `${tookMs} in place of ${wantedMs}`);
+  off.sort((a, b) => a - b);
+  assert(off[off.length >> 1]! < 15, `off by ${off}`);
+}
+
 Deno.test("TestJetStreamConsumerReplayRate", async (t) => {
   await forBothStores(t, async (storage) => {
     await using server = await jetStreamServer();
@@ -34,33 +51,18 @@ Deno.test("TestJetStreamConsumerReplayRate", async (t) => {
     assertEquals((await js.streamInfo("DC")).state.messages, count);
     const instant = js.subscribe("instant");
     await js.addConsumer("DC", { deliver_subject: "instant" });
-    let lastMs = performance.now();
-    for (let i = 0; i < count; i++) {
-      await next(instant);
-      assert(performance.now() - lastMs < 10);
-      lastMs = performance.now();
-    }
+    const instantMs = performance.now();
+    for (let i = 0; i < count; i++) await next(instant);
+    assert(performance.now() - instantMs < 10 * count);
     const original = js.subscribe("original");
     await js.addConsumer("DC", { deliver_subject: "original", replay_policy: "original" });
-    await next(original);
-    for (let i = 1; i < count; i++) {
-      const startMs = performance.now();
-      await next(original);
-      const gapMs = performance.now() - startMs;
-      assert(Math.abs(gapMs - gaps[i]!) < 15, `gap ${i}: ${gapMs} for ${gaps[i]}`);
-    }
+    await checkGaps(gaps, () => next(original));
     await js.addConsumer("DC", {
       durable_name: "PM",
       ack_policy: "explicit",
       replay_policy: "original",
     });
-    await requestNext(js, "DC", "PM");
-    for (let i = 1; i < count; i++) {
-      const startMs = performance.now();
-      await requestNext(js, "DC", "PM");
-      const gapMs = performance.now() - startMs;
-      assert(Math.abs(gapMs - gaps[i]!) < 15, `gap ${i}: ${gapMs} for ${gaps[i]}`);
-    }
+    await checkGaps(gaps, () => requestNext(js, "DC", "PM"));
   });
 });
 
