@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Msg } from "@nats-io/transport-node";
+import { FileStore, type MemoryStore } from "../../../src/store/mod.ts";
 import { deliveryInfo, jetStreamServer, type JsClient } from "../../harness/jetstream.ts";
 import type { Inbox } from "../../harness/server.ts";
 import { until } from "../../harness/server.ts";
@@ -111,6 +112,23 @@ Deno.test("TestJetStreamSubjectDeleteMarkersWithMirror", async () => {
       mirror: { name: "Origin" },
     })
   );
+});
+
+Deno.test("TestJetStreamRemoveTTLOnRemoveMsg", async (t) => {
+  await forBothStores(t, async (storage) => {
+    await using server = await jetStreamServer();
+    const js = await server.jetStream();
+    await js.addStream({ name: "TEST", subjects: ["foo"], storage, allow_msg_ttl: true });
+    await js.publish("foo", "", { "Nats-TTL": "1h" });
+    const { store } = server.stream("TEST");
+    const count = () => {
+      const wheel = store instanceof FileStore ? store.core.ttls : (store as MemoryStore).ttls;
+      return wheel!.count();
+    };
+    assertEquals(count(), 1);
+    await js.deleteMsg("TEST", 1);
+    assertEquals(count(), 0);
+  });
 });
 
 Deno.test("TestJetStreamRollup", async () => {

@@ -168,6 +168,47 @@ Deno.test("TestJetStreamSourceConsumerRetryUsesFreshReplySubject", async () => {
   assertEquals(source().error, null);
 });
 
+Deno.test("TestJetStreamSourceConsumerCreatePoisonedReply", async (t) => {
+  const cases: [string, string, boolean][] = [
+    ["config_null", '{"config":null}', false],
+    ["missing_config_durable", '{"stream_name":"S","name":"SC"}', true],
+  ];
+  for (const [name, reply, durable] of cases) {
+    await t.step(name, async () => {
+      await using server = await jetStreamServer();
+      // The second request comes 10 s after the first failed; here time goes faster.
+      const { loop } = server.test.server.env;
+      const setTimer = loop.setTimer.bind(loop);
+      Object.assign(loop, {
+        setTimer: (task: () => void, delayMs: number) => setTimer(task, delayMs / 30),
+      });
+      const js = await server.jetStream();
+      let requests = 0;
+      js.nc.subscribe("XAPI.>", {
+        callback: (_error, msg) => {
+          requests++;
+          msg.respond(reply);
+        },
+      });
+      await js.nc.flush();
+      const consumer = { name: "SC", deliver_subject: "d.source" };
+      await js.addStream({
+        name: "W",
+        storage: "memory",
+        sources: [{
+          name: "S",
+          external: { api: "XAPI", deliver: "" },
+          ...(durable ? { consumer } : {}),
+        }],
+      });
+      await until(async () => {
+        const { sources } = await js.streamInfo("W");
+        return sources.length === 1 && sources[0].error !== undefined && requests >= 2;
+      });
+    });
+  }
+});
+
 Deno.test("TestJetStreamSourceRemovalAndReAdd", async () => {
   await using server = await jetStreamServer();
   const js = await server.jetStream();
