@@ -46,6 +46,9 @@ const CONSUMERS: readonly Config[] = [
   { deliver_subject: "push.2", ack_policy: "none", headers_only: true },
   { deliver_policy: "last", filter_subject: "m.b" },
   { deliver_policy: "new" },
+  { priority_policy: "overflow", priority_groups: ["A"], filter_subject: "m.a" },
+  { priority_policy: "prioritized", priority_groups: ["A"], filter_subject: "m.b" },
+  { priority_policy: "pinned_client", priority_groups: ["A"], priority_timeout: HOUR_NS },
 ];
 
 /** Where nothing is removed: then natsts keeps the floor of AckAll below what is open. */
@@ -69,6 +72,8 @@ class Side {
   readonly got: Map<string, string[]> = new Map();
   /** Replies of deliveries, oldest first. */
   readonly replies: Map<string, string[]> = new Map();
+  /** Ids of pinned clients. */
+  readonly pins: Map<string, string> = new Map();
 
   constructor(readonly nc: NatsConnection) {
     this.js = new JsClient(nc);
@@ -82,7 +87,11 @@ class Side {
     this.nc.subscribe(subject, {
       callback: (_error, msg) => {
         const status = statusOf(msg);
-        const headers = [...msg.headers ?? []].map(([name, values]) => `${name}: ${values}`);
+        const headers = [...msg.headers ?? []].map(([name, values]) => {
+          if (name !== "Nats-Pin-Id") return `${name}: ${values}`;
+          this.pins.set(consumer, values[0]!);
+          return name;
+        });
         // Without the time, and how many were left at the moment.
         const reply = (msg.reply ?? "").split(".").slice(0, 7).join(".");
         got.push([msg.subject, reply, status, ...headers, textOf(msg)].join(" "));
@@ -106,7 +115,7 @@ class Side {
 }
 
 function maskInfo(key: string, value: unknown): unknown {
-  if (key === "last_active") return "";
+  if (key === "last_active" || key === "pinned_client_id" || key === "pinned_ts") return "";
   return ["type", "created", "ts", "cluster", "config"].includes(key) ? undefined : value;
 }
 
@@ -134,7 +143,7 @@ class Pair {
     const others = stream.retention === "workqueue" ? QUEUES : CONSUMERS;
     const kinds = this.isAckAll ? ACK_ALL : others;
     for (const [index, kind] of kinds.entries()) {
-      if (index >= 4 && this.random.chance(0.5)) continue;
+      if (index >= 4 && this.random.chance(0.4)) continue;
       await this.addConsumer(`c${index}`, kind);
     }
   }
@@ -183,11 +192,22 @@ class Pair {
     if (form < 2) request.no_wait = true;
     else if (form === 2) request.expires = HOUR_NS;
     else if (form === 3) Object.assign(request, { no_wait: true, max_bytes: 60 });
+    const isPinned = config.priority_policy === "pinned_client";
+    if (config.priority_groups !== undefined && random.chance(0.95)) {
+      request.group = "A";
+      if (config.priority_policy === "overflow") {
+        request[random.pick(["min_pending", "min_ack_pending"])] = random.below(4);
+      } else if (!isPinned) request.priority = random.below(4);
+    }
     this.log.push(`${name} pull ${JSON.stringify(request)}`);
-    await this.both(({ js }) => {
-      js.pull("M", name, `pull.${name}`, request);
+    const asPinned = isPinned && random.chance(0.6);
+    await this.both(({ js, pins }) => {
+      const more = asPinned && pins.has(name) ? { id: pins.get(name) } : {};
+      js.pull("M", name, `pull.${name}`, { ...request, ...more });
       return js.nc.flush();
     });
+    // The reference asks an idle consumer's requests anew only when a message comes.
+    if (config.priority_groups !== undefined) await this.publish();
   }
 
   async acknowledge(name: string): Promise<void> {
@@ -197,7 +217,9 @@ class Pair {
     if (replies[0]!.length === 0 || config.ack_policy === "none") return;
     const at = random.below(Math.min(replies[0]!.length, 5));
     const bodies = ["", "+ACK", "+OK", "+ACK"];
-    if (config.ack_policy !== "all") bodies.push("-NAK", "+TERM why", "+WPI", "+NXT 2");
+    if (config.ack_policy !== "all") bodies.push("+TERM why", "+WPI", "+NXT 2");
+    // The reference counts a redelivery that no request takes.
+    if (config.priority_groups === undefined && config.ack_policy !== "all") bodies.push("-NAK");
     const body = random.pick(bodies);
     const keeps = body === "-NAK" || body === "+WPI";
     this.log.push(`${name} ${replies[0]![at]} ${body}`);
