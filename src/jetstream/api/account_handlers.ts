@@ -24,15 +24,18 @@ export const accountHandlers: readonly Handler[] = [
     pattern: "STREAM.PEER.REMOVE.*",
     type: ResponseType.StreamRemovePeer,
     handle: needsCluster,
+    clusterOnly: true,
   },
   {
     pattern: "STREAM.LEADER.STEPDOWN.*",
     type: ResponseType.StreamLeaderStepDown,
     handle: needsCluster,
+    clusterOnly: true,
   },
   {
     pattern: "CONSUMER.LEADER.STEPDOWN.*.*",
     type: ResponseType.ConsumerLeaderStepDown,
     handle: needsCluster,
+    clusterOnly: true,
   },
 ];

@@ -41,6 +41,8 @@ export interface Handler {
   readonly errorFields?: ResponseFields;
   /** Requests are not reported as audit events, and not counted. */
   readonly quiet?: boolean;
+  /** Only clusters do it: refused here, whatever API level the request asks for. */
+  readonly clusterOnly?: boolean;
 }
 
 const PREFIX = "$JS.API.";
@@ -155,7 +157,9 @@ export class Api {
 
   #handle(request: ApiRequest, handler: Handler, requiredLevel: string): void {
     try {
-      if (refusesApiLevel(requiredLevel)) throw apiError("JSRequiredApiLevelErr");
+      if (handler.clusterOnly !== true && refusesApiLevel(requiredLevel)) {
+        throw apiError("JSRequiredApiLevelErr");
+      }
       const answer = handler.handle(request);
       if (!(answer instanceof Promise)) {
         this.#answer(request, handler, null, answer);

@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { apiError, type StreamConfig, withStaticStreamMetadata } from "../../jsapi/mod.ts";
+import { apiError, type StreamConfig } from "../../jsapi/mod.ts";
 import { nuid } from "../../base/text/nuid.ts";
 import { SnapshotUnpacker } from "../../store/mod.ts";
-import { createStream } from "../stream/create.ts";
+import { createStream, storeConfigOf } from "../stream/create.ts";
 import { StreamError } from "../stream/errors.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { JsAccount } from "./js_account.ts";
@@ -67,10 +67,12 @@ export class StreamRestore {
     this.#removeStaging();
     let stream: Stream;
     try {
-      stream = createStream(account, withStaticStreamMetadata(this.#config), {
+      stream = createStream(account, this.#config, {
         pedantic: false,
         recoveredNs: meta.createdNs ?? js.core.env.clock.nowNs(),
       });
+      // The snapshot has noted the configuration that it was taken with.
+      stream.store.updateConfig(storeConfigOf(stream.config));
     } catch (error) {
       disk.removeTree(directory);
       throw error;
