@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Deliveries and their acknowledgements (server/jetstream_test.go).
  *

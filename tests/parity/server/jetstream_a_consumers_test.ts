@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Consumers: last messages per subject, ephemeral ones, what is told about them
  * (server/jetstream_test.go).

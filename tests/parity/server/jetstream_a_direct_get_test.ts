@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Direct gets: one message, batches, several subjects at once (server/jetstream_test.go).
  *

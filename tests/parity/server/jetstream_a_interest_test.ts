@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams that keep messages only while consumers need them (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Key-value buckets, through the official client (server/jetstream_test.go).
  *

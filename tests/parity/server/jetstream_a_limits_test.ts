@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * What the server's configuration and limits mean for JetStream, and what configurations of
  * streams and consumers are refused or set right (server/jetstream_test.go).

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Mirrors and sources, as far as this half of server/jetstream_test.go goes.
  *

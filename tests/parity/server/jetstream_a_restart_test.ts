@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * What streams are after restarts, also with damaged files (server/jetstream_test.go).
  *

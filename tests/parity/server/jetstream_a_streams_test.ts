@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Creating streams: subjects, names, limits and settings that exclude each other
  * (server/jetstream_test.go).

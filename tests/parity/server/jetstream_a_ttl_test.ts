@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Times to live of messages (server/jetstream_test.go). They are whole seconds, the least is one;
  * the tests wait for what they expect in place of two seconds.
