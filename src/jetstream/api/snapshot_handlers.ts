@@ -33,8 +33,6 @@ const CHUNK_BYTES_MIN = 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 const WINDOW_BYTES_DEFAULT = 8 * 1024 * 1024;
 const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
-/** How long the receiver may take to acknowledge anything. */
-const ACK_MS_MAX = 5000;
 /** How long the receiver may take to listen. */
 const INTEREST_MS_MAX = 2000;
 const NO_BYTES = new Uint8Array(0);
@@ -49,6 +47,8 @@ function clamp(wanted: number, standard: number, maximum: number): number {
 /** Sends snapshots of one server's streams. */
 export class SnapshotHandlers {
   readonly handlers: readonly Handler[];
+  /** How long a receiver may take to acknowledge anything. */
+  ackMsMax = 5000;
   readonly #js: JetStream;
   /** Transfers under way. */
   readonly #transfers: Set<SnapshotTransfer> = new Set();
@@ -91,7 +91,7 @@ export class SnapshotHandlers {
     }
     const state = streamState(stream, false);
     const client = request.client();
-    const transfer = new SnapshotTransfer(stream, wanted, result);
+    const transfer = new SnapshotTransfer(stream, wanted, result, this.ackMsMax);
     this.#transfers.add(transfer);
     // The answer goes first; the transfer begins in a later turn.
     this.#js.core.env.loop.nextTurn(() => {
@@ -119,14 +119,21 @@ class SnapshotTransfer {
   readonly #chunkBytes: number;
   readonly #inflightMax: number;
   readonly #result: SnapshotResult;
+  readonly #ackMsMax: number;
   #inflight = 0;
   /** Status to close with; null while the transfer goes on. */
   #ended: string | null = null;
   #wake: (() => void) | null = null;
   #timer: TimerHandle | null = null;
 
-  constructor(stream: Stream, request: StreamSnapshotRequest, result: SnapshotResult) {
+  constructor(
+    stream: Stream,
+    request: StreamSnapshotRequest,
+    result: SnapshotResult,
+    ackMsMax: number,
+  ) {
     this.#stream = stream;
+    this.#ackMsMax = ackMsMax;
     this.#target = request.deliverSubject;
     this.#chunkBytes = clamp(request.chunkSize, CHUNK_BYTES_DEFAULT, CHUNK_BYTES_MAX);
     const window = clamp(request.windowSize, WINDOW_BYTES_DEFAULT, WINDOW_BYTES_MAX);
@@ -208,7 +215,7 @@ class SnapshotTransfer {
         filled += size;
         if (filled < chunk.length) continue;
         while (this.#inflight >= this.#inflightMax && this.#ended === null) {
-          if (!(await this.#sleep(ACK_MS_MAX))) this.end("408 No Flow Response");
+          if (!(await this.#sleep(this.#ackMsMax))) this.end("408 No Flow Response");
         }
         if (this.#ended !== null) return;
         this.#inflight++;
