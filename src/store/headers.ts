@@ -28,11 +28,13 @@ const UNIT_SECONDS: Record<string, number> = {
 };
 
 /**
- * Seconds of a TTL value: a Go duration, a number of seconds, or "never" (−1). Null when it is
- * neither; 0 only for "0".
+ * Seconds of a TTL value: a Go duration of at least a second, a number of seconds, or "never"
+ * (−1). Null when it is neither. "0" is a Go duration, and too short; 0 stands for others like
+ * "00".
  */
 export function parseTtl(value: string): number | null {
   if (value.toLowerCase() === "never") return -1;
+  if (value === "0") return null;
   if (/^\d{1,15}$/.test(value)) return Number(value);
   const matches = value.match(/^[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/);
   if (matches === null || value.startsWith("-")) return null;

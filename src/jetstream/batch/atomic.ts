@@ -80,7 +80,7 @@ export function stageMessage(
   notes: MessageNotes,
   staged: StagedMessages,
 ): ApiError | null {
-  const error = checkMessage(stream, subject, notes, { sourced: false, staged });
+  const error = checkMessage(stream, subject, notes, { sourced: false, staged, batched: true });
   if (error !== null) return error;
   const bytes = storedBytes(stream.config.storage, subject, notes.headers, notes.payload);
   staged.add(subject, bytes, notes.isSchedule);

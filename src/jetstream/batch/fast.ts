@@ -207,7 +207,11 @@ export class FastBatches {
     const notes = new MessageNotes();
     notes.headers = headers;
     notes.payload = payload;
-    const error = checkMessage(stream, subject, notes, { sourced: false, staged: null });
+    const error = checkMessage(stream, subject, notes, {
+      sourced: false,
+      staged: null,
+      batched: true,
+    });
     if (error !== null || notes.duplicateOf > 0) {
       return this.#refused(batch, message, reply, error, notes.duplicateOf);
     }

@@ -85,7 +85,7 @@ export function ingest(
   const notes = new MessageNotes();
   notes.headers = headers;
   notes.payload = payload;
-  const error = checkMessage(stream, subject, notes, { sourced, staged: null });
+  const error = checkMessage(stream, subject, notes, { sourced, staged: null, batched: false });
   if (error !== null) return refuse(stream, answersTo, error);
   if (notes.duplicateOf > 0) {
     if (answersTo !== "") {
@@ -113,7 +113,11 @@ export function ingestMirrored(
   const notes = new MessageNotes();
   notes.headers = headers;
   notes.payload = payload;
-  const error = checkMessage(stream, subject, notes, { sourced: true, staged: null });
+  const error = checkMessage(stream, subject, notes, {
+    sourced: true,
+    staged: null,
+    batched: false,
+  });
   if (error !== null) return error.description;
   if (stream.config.retention === "interest" && !stream.signals.hasInterest(subject)) {
     stream.lastSeq = stream.store.skipMsgNoInterest(at.seq);

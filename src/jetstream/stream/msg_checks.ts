@@ -92,6 +92,16 @@ function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
   return true;
 }
 
+/** Where a message comes from. */
+export interface CheckOptions {
+  /** Another stream, or the store itself: it is taken as it is. */
+  readonly sourced: boolean;
+  /** The messages of its atomic batch that were checked before it, or null. */
+  readonly staged: StagedMessages | null;
+  /** A fast or atomic batch. */
+  readonly batched: boolean;
+}
+
 /**
  * Checks a message and fills `notes`, whose headers and payload are those given. Returns why the
  * message is refused, or null; a duplicate is no error, but noted.
@@ -100,36 +110,61 @@ export function checkMessage(
   stream: Stream,
   subject: string,
   notes: MessageNotes,
-  options: { sourced: boolean; staged: StagedMessages | null },
+  options: CheckOptions,
 ): ApiError | null {
-  let increment: bigint | null = null;
-  if (hasCheckedHeader(notes.headers)) {
-    const headers = notes.headers = removeHeader(notes.headers, MsgHeader.ClientInfo);
-    const candidate: Candidate = {
-      stream,
-      subject,
-      sourced: options.sourced,
-      staged: options.staged,
-      notes,
-      value: (name) => headerValue(headers, 0, headers.length, name) ?? "",
-    };
-    const incr = readIncrement(candidate);
-    if (incr instanceof Error) return incr;
-    increment = incr;
-    const error = checkExpectations(candidate) ??
+  const error = notes.headers.length === 0
+    ? checkCounter(stream, subject, notes, null, options)
+    : checkHeaders(stream, subject, notes, options);
+  if (error !== null || notes.duplicateOf > 0) return error;
+  return checkSizes(stream, subject, notes.headers, notes.payload) ??
+    (notes.headers.length === 0 ? null : takeTtl(stream, subject, notes));
+}
+
+/** The order of the checks is the reference's, which has another one for batches. */
+function checkHeaders(
+  stream: Stream,
+  subject: string,
+  notes: MessageNotes,
+  options: CheckOptions,
+): ApiError | null {
+  const headers = notes.headers = removeHeader(notes.headers, MsgHeader.ClientInfo);
+  const candidate: Candidate = {
+    stream,
+    subject,
+    sourced: options.sourced,
+    staged: options.staged,
+    notes,
+    value: (name) => headerValue(headers, 0, headers.length, name) ?? "",
+  };
+  const increment = readIncrement(candidate);
+  if (increment instanceof Error) return increment;
+  const misplaced = checkStream(candidate) ?? checkTtl(candidate, options.batched);
+  if (misplaced !== null) return misplaced;
+  if (options.batched) {
+    const repeated = checkMsgId(candidate);
+    if (repeated !== null || notes.duplicateOf > 0) return repeated;
+    return checkCounter(stream, subject, notes, increment, options) ??
+      checkLastSeq(candidate) ?? checkLastOfSubject(candidate) ??
       checkScheduleHeaders(stream, subject, notes, options) ??
-      checkIds(candidate);
-    if (error !== null) return error;
-    if (notes.duplicateOf > 0) return null;
-    const last = checkRollup(candidate) ?? takeTtl(candidate);
-    if (last !== null) return last;
+      checkLastMsgId(candidate) ?? checkRollup(candidate);
   }
-  if (stream.config.allowMsgCounter) {
-    if (increment === null) return apiError("JSMessageIncrMissingErr");
-    const error = applyIncrement(stream, subject, notes, increment, options.staged);
-    if (error !== null) return error;
-  }
-  return checkSizes(stream, subject, notes.headers, notes.payload);
+  const error = checkLastOfSubject(candidate) ?? checkLastSeq(candidate) ??
+    checkScheduleHeaders(stream, subject, notes, options) ?? checkMsgId(candidate);
+  if (error !== null || notes.duplicateOf > 0) return error;
+  return checkLastMsgId(candidate) ?? checkRollup(candidate) ??
+    checkCounter(stream, subject, notes, increment, options);
+}
+
+function checkCounter(
+  stream: Stream,
+  subject: string,
+  notes: MessageNotes,
+  increment: bigint | null,
+  { staged }: CheckOptions,
+): ApiError | null {
+  if (!stream.config.allowMsgCounter) return null;
+  if (increment === null) return apiError("JSMessageIncrMissingErr");
+  return applyIncrement(stream, subject, notes, increment, staged);
 }
 
 /** Whether a message of this size may be stored; returns why not, or null. */
@@ -184,18 +219,25 @@ function readIncrement({ stream, notes, sourced, value }: Candidate): bigint | n
   return BigInt(text.replace("+", ""));
 }
 
-function checkExpectations(candidate: Candidate): ApiError | null {
-  const { stream, sourced, staged, value } = candidate;
-  const expectedStream = value(MsgHeader.ExpectedStream);
-  if (expectedStream !== "" && expectedStream !== stream.subjectName) {
-    return apiError("JSStreamNotMatchErr");
+function checkStream({ stream, value }: Candidate): ApiError | null {
+  const expected = value(MsgHeader.ExpectedStream);
+  return expected !== "" && expected !== stream.subjectName
+    ? apiError("JSStreamNotMatchErr")
+    : null;
+}
+
+/** Whether the message may have the TTL that it has; of batches also whether that is one. */
+function checkTtl({ stream, sourced, value }: Candidate, batched: boolean): ApiError | null {
+  const text = value(MsgHeader.Ttl);
+  if (sourced || text === "") return null;
+  const ttl = parseTtl(text);
+  if (stream.config.allowMsgTtl) {
+    return batched && ttl === null ? apiError("JSMessageTTLInvalidErr") : null;
   }
-  if (!sourced && !stream.config.allowMsgTtl) {
-    const ttl = value(MsgHeader.Ttl);
-    if (ttl !== "" && (parseTtl(ttl) ?? 0) !== 0) return apiError("JSMessageTTLDisabledErr");
-  }
-  const bySubject = checkLastOfSubject(candidate);
-  if (bySubject !== null) return bySubject;
+  return (ttl ?? (batched ? 1 : 0)) === 0 ? null : apiError("JSMessageTTLDisabledErr");
+}
+
+function checkLastSeq({ stream, staged, value }: Candidate): ApiError | null {
   const last = value(MsgHeader.ExpectedLastSeq);
   if (last === "") return null;
   const lastSeq = stream.lastSeq + (staged?.count ?? 0);
@@ -229,18 +271,20 @@ function wrongLastSequence(seq: number): ApiError {
   return apiError("JSStreamWrongLastSequenceErrF", { seq });
 }
 
-function checkIds({ stream, staged, notes, value }: Candidate): ApiError | null {
+function checkMsgId({ stream, staged, notes, value }: Candidate): ApiError | null {
   const id = notes.msgId = value(MsgHeader.MsgId);
   // What a mirror gets was checked by its origin.
-  if (id !== "" && stream.config.mirror === null) {
-    notes.duplicateOf = stream.msgIds.find(id);
-    if (staged !== null) {
-      if (notes.duplicateOf > 0 || staged.msgIds.has(id)) {
-        return apiError("JSAtomicPublishContainsDuplicateMessageErr");
-      }
-      staged.msgIds.add(id);
-    } else if (notes.duplicateOf > 0) return null;
+  if (id === "" || stream.config.mirror !== null) return null;
+  notes.duplicateOf = stream.msgIds.find(id);
+  if (staged === null) return null;
+  if (notes.duplicateOf > 0 || staged.msgIds.has(id)) {
+    return apiError("JSAtomicPublishContainsDuplicateMessageErr");
   }
+  staged.msgIds.add(id);
+  return null;
+}
+
+function checkLastMsgId({ stream, value }: Candidate): ApiError | null {
   const expected = value(MsgHeader.ExpectedLastMsgId);
   return expected === "" || expected === stream.lastMsgId
     ? null
@@ -268,9 +312,11 @@ function checkRollup({ stream, subject, sourced, staged, notes, value }: Candida
   return null;
 }
 
-function takeTtl({ stream, notes, value }: Candidate): ApiError | null {
-  const text = value(MsgHeader.Ttl);
+function takeTtl(stream: Stream, subject: string, notes: MessageNotes): ApiError | null {
+  const text = headerValue(notes.headers, 0, notes.headers.length, MsgHeader.Ttl) ?? "";
   if (text === "") return null;
+  // Nobody looks at the TTL of what is not stored.
+  if (stream.config.retention === "interest" && !stream.signals.hasInterest(subject)) return null;
   const ttl = parseTtl(text);
   if (ttl === null) return apiError("JSMessageTTLInvalidErr");
   notes.ttlSec = ttl;

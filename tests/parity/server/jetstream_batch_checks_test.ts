@@ -53,7 +53,10 @@ Deno.test("TestJetStreamCounterNullSourcesHeaderDoesNotPanic", async () => {
     { "Nats-Incr": "5", "Nats-Stream-Source": "O1 1 > > foo.1" },
     '{"val":"5"}',
   );
-  assertEquals(checkMessage(server.stream("M"), "foo", notes, { sourced: true, staged }), null);
+  assertEquals(
+    checkMessage(server.stream("M"), "foo", notes, { sourced: true, staged, batched: true }),
+    null,
+  );
   const { headers } = staged.counters.get("foo")!;
   assert(new TextDecoder().decode(headers).includes('Nats-Counter-Sources: {"O1":{"foo.1":"5"}}'));
   // So does what comes from the source.
@@ -86,7 +89,7 @@ Deno.test("TestJetStreamCounterStagingDoesNotCorruptCommittedTotal", async () =>
   const staged = new StagedMessages();
   const source = { "Nats-Incr": "3", "Nats-Stream-Source": "S1 1 > > foo" };
   const notes = notesOf(source, '{"val":"5"}');
-  assertEquals(checkMessage(stream, "foo", notes, { sourced: true, staged }), null);
+  assertEquals(checkMessage(stream, "foo", notes, { sourced: true, staged, batched: true }), null);
   const { payload } = staged.counters.get("foo")!;
   assertEquals(new TextDecoder().decode(payload), '{"val":"5"}');
   assertEquals((await storedMsg(js, "TEST", { seq: 1 })).text, '{"val":"2"}');
