@@ -6,6 +6,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { emptyOptions } from "../../../src/config/mod.ts";
+import { atomicLimits, fastLimits } from "../../../src/jetstream/batch/limits.ts";
 import { jetStreamServer } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import { accountOf, messagesOf, storedMsg } from "./_jetstream_a.ts";
@@ -340,6 +342,38 @@ Deno.test("TestJetStreamAtomicBatchPublishCleanup on one server", async (t) => {
       assertEquals([stream.atomicBatches.count, batches.atomic, batches.stagedBytes], [0, 0, 0]);
     });
   }
+});
+
+// Without the reload that is refused: it is not the whole of the reference's test.
+Deno.test("TestJetStreamAtomicBatchPublishConfigOpts without a reload", async () => {
+  const timeoutMs = 10_000;
+  const standard = emptyOptions();
+  assertEquals(atomicLimits(standard), {
+    inflightPerStream: 50,
+    inflightTotal: 1000,
+    size: 1000,
+    timeoutMs,
+  });
+  const { inflightPerStream, inflightTotal } = fastLimits(standard);
+  assertEquals([inflightPerStream, inflightTotal], [1000, 50_000]);
+  await using server = await jetStreamServer(
+    {},
+    `jetstream {
+      limits {
+        batch {
+          max_inflight_per_stream: 10
+          max_inflight_total: 20
+          max_msgs: 100
+          timeout: 5s
+        }
+      }
+    }`,
+  );
+  const { jetStreamLimits: limits } = server.test.server.options;
+  assertEquals(limits.maxBatchInflightPerStream, 10);
+  assertEquals(limits.maxBatchInflightTotal, 20);
+  assertEquals(limits.maxBatchSize, 100);
+  assertEquals(limits.maxBatchTimeoutMs, 5000);
 });
 
 Deno.test("TestJetStreamAtomicBatchPublishDenyHeaders R1", async (t) => {

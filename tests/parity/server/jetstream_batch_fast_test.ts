@@ -264,3 +264,28 @@ Deno.test("TestJetStreamFastBatchPublishLimits R1", async () => {
   fast.send({ seq: 2, op: Commit });
   await fast.refused("JSBatchPublishUnknownBatchIDErr");
 });
+
+// Without the resets that a change of the leader makes: it is not the whole of the reference's test.
+Deno.test("TestJetStreamFastBatchInitAckMessages on one server", async () => {
+  const { server, fast } = await fastServer();
+  await using _ = server;
+  const open = async (id: string, flow: number, msgs: number) => {
+    fast.send({ seq: 1, op: Start, id, flow });
+    await fast.flow(0, msgs);
+  };
+  const end = async (id: string) => {
+    fast.send({ seq: 2, op: CommitEob, id });
+    assertEquals((await fast.answer()).batch, id);
+  };
+  // Alone it gets all that the publisher allows, up to 500; others begin with each message.
+  await open("b1", 1000, 500);
+  // With one alone each of its messages is far from being told.
+  fast.send({ seq: 1, op: Start, id: "b2", flow: 1000 });
+  await fast.flow(0, 1);
+  await fast.flow(1, 2);
+  await end("b1");
+  await end("b2");
+  await open("b3", 50, 50);
+  fast.send({ seq: 1, op: Start, id: "b4", flow: 50 });
+  await fast.flow(0, 1);
+});
