@@ -5,4 +5,4 @@
  */
 export { Consumer } from "./consumer.ts";
 export { addConsumer, type AddConsumerOptions, consumerReplicas } from "./create.ts";
-export { checkStreamInterest, removeUnneeded } from "./interest_cleanup.ts";
+export { checkInterestState, checkStreamInterest, removeUnneeded } from "./interest_cleanup.ts";

@@ -11,7 +11,7 @@ import { checkStreamUpdate } from "./config_update.ts";
 import { storeConfigOf, transformOf } from "./create.ts";
 import { StreamError } from "./errors.ts";
 
-import { removeUnneeded } from "../consumer/mod.ts";
+import { checkInterestState } from "../consumer/mod.ts";
 import type { Stream } from "./stream.ts";
 
 /** Applies `wanted` to the stream. Throws ApiError or StreamError, and then nothing changed. */
@@ -39,7 +39,8 @@ export function updateStream(stream: Stream, wanted: StreamConfig, isPedantic: b
   stream.upstreams.update(config);
   stream.msgIds.setWindow(Number(config.duplicates) / 1e6);
   if (old.retention !== config.retention && config.retention === "interest") {
-    removeUnneeded(stream, 0);
+    // What nobody has acknowledged stays, even if nobody is interested.
+    for (const consumer of [...stream.consumers.values()]) checkInterestState(consumer);
   }
   if (grown > 0) js.reserve(config.storage, grown);
   else if (grown < 0) js.release(config.storage, -grown);
