@@ -59,6 +59,12 @@ export class StoredMsg {
     return this.bytes.subarray(this.payloadAt, this.payloadEnd);
   }
 
+  /** Bytes of subject, headers and payload, without what a store adds to them. */
+  contentBytes(): number {
+    return this.subjectEnd - this.subjectAt + (this.headersEnd - this.headersAt) +
+      (this.payloadEnd - this.payloadAt);
+  }
+
   /** Time in nanoseconds since the epoch. */
   timeNs(): bigint {
     return nsOfHalves(this.tsHigh, this.tsLow);

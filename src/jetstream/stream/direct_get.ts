@@ -211,7 +211,7 @@ export class DirectGet {
         return;
       }
       seq = message.seq + 1;
-      bytes += message.payloadEnd - message.subjectAt;
+      bytes += message.contentBytes();
       let headers: Uint8Array = NO_BYTES;
       if (!request.noHeaders) {
         if (pending > 0) pending--;
@@ -267,7 +267,7 @@ export class DirectGet {
       }
       replies.send(this.#headers.write(message, pending, lastSeq), message.payload());
       lastSeq = seq;
-      bytes += message.payloadEnd - message.subjectAt;
+      bytes += message.contentBytes();
       if (bytes >= bytesMax) break;
       sent++;
       if (request.batch > 0 && sent >= request.batch) break;
