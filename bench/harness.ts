@@ -26,14 +26,16 @@ export interface Case {
 export const option = (name: string, fallback: string): string =>
   Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback;
 
-function freePort(): number {
+/** A port that nobody listens on now. */
+export function freePort(): number {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   listener.close();
   return port;
 }
 
-async function waitForPort(port: number): Promise<void> {
+/** Resolves when somebody listens. */
+export async function waitForPort(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -46,7 +48,8 @@ async function waitForPort(port: number): Promise<void> {
   throw new Error(`no server on port ${port}`);
 }
 
-function startServer(kind: Kind, port: number, more: readonly string[]): Deno.ChildProcess {
+/** Starts a server; `more` are its further arguments. */
+export function startServer(kind: Kind, port: number, more: readonly string[]): Deno.ChildProcess {
   const own = ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=32", "main.ts"];
   const args = ["-a", "127.0.0.1", "-p", String(port), ...more];
   return kind === "go"

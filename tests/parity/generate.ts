@@ -90,8 +90,10 @@ const results = resultsOf(junit);
 const mapped = new Map<string, { tsFile: string; tsTest: string }>();
 for await (const path of filesUnder("tests/parity", "_test.ts")) {
   const text = await Deno.readTextFile(path);
-  const goFile = /^\/\/ Ports: (\S+)/m.exec(text)?.[1];
-  if (goFile === undefined) continue;
+  const goFiles = [.../^\/\/ Ports: (.+)$/m.exec(text)?.[1]?.matchAll(/[\w/]+\.go/g) ?? []].map(
+    String,
+  );
+  if (goFiles.length === 0) continue;
   // A helper that registers tests shows up as their file in the results.
   const folder = path.slice(0, path.lastIndexOf("/"));
   const helpers = [...text.matchAll(/from "\.\/(_\w+\.ts)"/g)].map(([, name]) =>
@@ -99,8 +101,8 @@ for await (const path of filesUnder("tests/parity", "_test.ts")) {
   );
   const files = [path, ...helpers];
   for (const [, name] of text.matchAll(/["'](Test[A-Za-z0-9_]+)["']/g)) {
-    const key = `${goFile} ${name}`;
-    if (!known.has(key)) continue;
+    const key = goFiles.map((goFile) => `${goFile} ${name}`).find((one) => known.has(one));
+    if (key === undefined) continue;
     const outcome = files.map((file) => results.get(`${file} ${name}`)).find((found) => found);
     if (outcome === "passed") mapped.set(key, { tsFile: path, tsTest: name! });
     else if (outcome === "failed" || (outcome === undefined && text.includes(`test("${name}"`))) {

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * The requests of the API one after the other (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Configurations of streams: what may be asked for, overlaps, updates, versions
  * (server/jetstream_test.go).

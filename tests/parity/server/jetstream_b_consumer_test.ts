@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Consumers beside those of jetstream_consumer_test.go: filters, flow control, heartbeats,
  * restarts (server/jetstream_test.go).

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams whose files are encrypted (server/jetstream_test.go).
  *

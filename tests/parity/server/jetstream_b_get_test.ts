@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Getting stored messages by time, and what a server tells of its streams
  * (server/jetstream_test.go).

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Limits of accounts and of the server, and what is used of them (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Lives of messages, what is left of subjects, and rollups (server/jetstream_test.go).
  *

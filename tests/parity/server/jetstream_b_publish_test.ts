@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Publishing into streams: acknowledgements, expectations, ids and headers
  * (server/jetstream_test.go).

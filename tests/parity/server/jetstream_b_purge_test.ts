@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Purging streams, and what consumers see of it (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * What servers make of the streams and consumers that they find (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams that publish again what they store (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Messages that are published at their time (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * How servers are configured for JetStream, and what they find on disk
  * (server/jetstream_test.go).

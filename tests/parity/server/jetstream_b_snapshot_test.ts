@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Snapshots of streams and their restoration (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams that take messages from other streams, beside the cluster's (server/jetstream_test.go).
  *

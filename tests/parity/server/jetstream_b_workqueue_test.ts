@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams and consumers as work queues (server/jetstream_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Acknowledgements, redeliveries and back-off (server/jetstream_consumer_test.go). Waits are a
  * tenth of the reference's.

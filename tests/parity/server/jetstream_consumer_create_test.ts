@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Creating consumers, and where they start (server/jetstream_consumer_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Filters of consumers (server/jetstream_consumer_test.go).
  *

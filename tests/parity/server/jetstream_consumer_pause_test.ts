@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Pausing consumers (server/jetstream_consumer_test.go). Pauses are shorter than the reference's.
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Counts and floors of consumers (server/jetstream_consumer_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Priority groups of consumers (server/jetstream_consumer_test.go). Where the reference waits a
  * second for nothing to come, these wait less; times to live are scaled alike.

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Pull requests (server/jetstream_consumer_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Push consumers: interest that comes and goes, moves, limits (server/jetstream_consumer_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Replay with the original timing (server/jetstream_consumer_test.go).
  *

@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * Resets of consumers and what bounds them (server/jetstream_consumer_test.go).
  *

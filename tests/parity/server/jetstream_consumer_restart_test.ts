@@ -1,3 +1,4 @@
+// Ports: server/jetstream_consumer_test.go
 /**
  * What consumers are after a restart of the server (server/jetstream_consumer_test.go). Clients
  * of the reference reconnect; here a new client subscribes.

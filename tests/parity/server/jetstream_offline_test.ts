@@ -1,3 +1,4 @@
+// Ports: server/jetstream_test.go
 /**
  * Streams and consumers that ask for a newer server (server/jetstream_test.go).
  *
