@@ -205,6 +205,8 @@ export function matchLiteralBytes(
 /** Whether some literal subject is matched by both subjects. */
 export function subjectsCollide(subject1: string, subject2: string): boolean {
   if (subject1 === subject2) return true;
+  // Creating a stream compares its subjects with those of all others: most are plain.
+  if (!mayHaveWildcard(subject1) && !mayHaveWildcard(subject2)) return false;
   const tokens1 = tokenizeSubject(subject1);
   const tokens2 = tokenizeSubject(subject2);
   const full1 = tokens1.includes(fullWildcard);
@@ -222,6 +224,10 @@ export function subjectsCollide(subject1: string, subject2: string): boolean {
     if (!tokensCanMatch(tokens1[i]!, tokens2[i]!)) return false;
   }
   return true;
+}
+
+function mayHaveWildcard(subject: string): boolean {
+  return subject.includes(partialWildcard) || subject.includes(fullWildcard);
 }
 
 function tokensCanMatch(token1: string, token2: string): boolean {
