@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { startServer } from "../../src/mod.ts";
 
 const FOLDERS = ["/usr/local/bin", "/go/bin", "/root/go/bin"];
 const START_MS_MAX = 10_000;
@@ -58,5 +60,35 @@ export class ReferenceServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGINT");
     await this.#process.status;
+  }
+}
+
+/** Gives `use` a client of the real server and one of natsts, both with JetStream and empty. */
+export async function onBothServers(
+  program: string,
+  use: (theirs: NatsConnection, ours: NatsConnection) => Promise<void>,
+): Promise<void> {
+  const store = Deno.makeTempDirSync({ prefix: "natsts-both-" });
+  try {
+    await using reference = await ReferenceServer.start(program, ["-js", "-sd", `${store}/go`]);
+    await using natsts = await startServer({
+      host: "127.0.0.1",
+      port: -1,
+      jetStream: true,
+      storeDir: `${store}/ts`,
+    });
+    const sides = await Promise.all(
+      [reference.port, natsts.port].map((port) => connect({ servers: `127.0.0.1:${port}` })),
+    );
+    try {
+      // The reference removes the directory of an account without streams, in the background.
+      const keep = JSON.stringify({ name: "KEEP", subjects: ["keep.>"] });
+      for (const side of sides) await side.request("$JS.API.STREAM.CREATE.KEEP", keep);
+      await use(sides[0]!, sides[1]!);
+    } finally {
+      await Promise.all(sides.map((side) => side.close()));
+    }
+  } finally {
+    await Deno.remove(store, { recursive: true });
   }
 }

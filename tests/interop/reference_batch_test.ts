@@ -6,9 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { connect, headers as makeHeaders, type NatsConnection } from "@nats-io/transport-node";
-import { startServer } from "../../src/mod.ts";
-import { referenceProgram, ReferenceServer } from "../harness/reference_server.ts";
+import { headers as makeHeaders, type NatsConnection } from "@nats-io/transport-node";
+import { onBothServers, referenceProgram } from "../harness/reference_server.ts";
 import { until } from "../harness/server.ts";
 import { SeededRandom } from "../sim/random.ts";
 
@@ -248,32 +247,13 @@ Deno.test({
   name: "batches are answered and stored as the reference does",
   ignore: program === null,
   async fn() {
-    const store = Deno.makeTempDirSync({ prefix: "natsts-batch-" });
     const rounds = Number(Deno.env.get("BATCH_ROUNDS") ?? 8);
     const seed = Number(Deno.env.get("BATCH_SEED") ?? Math.floor(Math.random() * 1e6));
     console.log(`seed ${seed}`);
-    try {
-      await using reference = await ReferenceServer.start(program!, ["-js", "-sd", `${store}/go`]);
-      await using natsts = await startServer({
-        host: "127.0.0.1",
-        port: -1,
-        jetStream: true,
-        storeDir: `${store}/ts`,
-      });
-      const [theirs, ours] = await Promise.all(
-        [reference.port, natsts.port].map((port) => connect({ servers: `127.0.0.1:${port}` })),
-      );
-      try {
-        // The reference removes the directory of an account without streams, in the background.
-        await new Side(theirs!).request("STREAM.CREATE.KEEP", { name: "KEEP" });
-        for (let round = 0; round < rounds; round++) {
-          await playRound(seed + round, new Side(theirs!), new Side(ours!));
-        }
-      } finally {
-        await Promise.all([theirs!.close(), ours!.close()]);
+    await onBothServers(program!, async (theirs, ours) => {
+      for (let round = 0; round < rounds; round++) {
+        await playRound(seed + round, new Side(theirs), new Side(ours));
       }
-    } finally {
-      await Deno.remove(store, { recursive: true });
-    }
+    });
   },
 });

@@ -6,9 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { startServer } from "../../src/mod.ts";
-import { referenceProgram, ReferenceServer } from "../harness/reference_server.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { onBothServers, referenceProgram } from "../harness/reference_server.ts";
 import { SeededRandom } from "../sim/random.ts";
 
 const program = referenceProgram("nats-server");
@@ -189,32 +188,13 @@ Deno.test({
   name: "configurations are taken and refused as the reference does",
   ignore: program === null,
   async fn() {
-    const store = Deno.makeTempDirSync({ prefix: "natsts-config-" });
     const rounds = Number(Deno.env.get("CONFIG_ROUNDS") ?? 100);
     const seed = Number(Deno.env.get("CONFIG_SEED") ?? Math.floor(Math.random() * 1e6));
     console.log(`seed ${seed}`);
-    try {
-      await using reference = await ReferenceServer.start(program!, ["-js", "-sd", `${store}/go`]);
-      await using natsts = await startServer({
-        host: "127.0.0.1",
-        port: -1,
-        jetStream: true,
-        storeDir: `${store}/ts`,
-      });
-      const sides = await Promise.all(
-        [reference.port, natsts.port].map((port) => connect({ servers: `127.0.0.1:${port}` })),
-      );
-      try {
-        const comparison = new Comparison(sides);
-        // The reference removes the directory of an account without streams, in the background.
-        await comparison.ask("STREAM.CREATE.KEEP", { name: "KEEP", subjects: ["keep.>"] });
-        for (let round = 0; round < rounds; round++) await playRound(seed + round, comparison);
-        assertEquals(comparison.differences, []);
-      } finally {
-        await Promise.all(sides.map((side) => side.close()));
-      }
-    } finally {
-      await Deno.remove(store, { recursive: true });
-    }
+    await onBothServers(program!, async (theirs, ours) => {
+      const comparison = new Comparison([theirs, ours]);
+      for (let round = 0; round < rounds; round++) await playRound(seed + round, comparison);
+      assertEquals(comparison.differences, []);
+    });
   },
 });

@@ -6,9 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { startServer } from "../../src/mod.ts";
-import { referenceProgram, ReferenceServer } from "../harness/reference_server.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { onBothServers, referenceProgram } from "../harness/reference_server.ts";
 import { answers, Generator, type Operation } from "./_stream_operations.ts";
 
 const program = referenceProgram("nats-server");
@@ -42,32 +41,11 @@ Deno.test({
   name: "streams change and are read as the reference does",
   ignore: program === null,
   async fn() {
-    const store = Deno.makeTempDirSync({ prefix: "natsts-ops-" });
     const rounds = Number(Deno.env.get("OPS_ROUNDS") ?? 12);
     const seed = Number(Deno.env.get("OPS_SEED") ?? Math.floor(Math.random() * 1e6));
     console.log(`seed ${seed}`);
-    try {
-      await using reference = await ReferenceServer.start(program!, ["-js", "-sd", `${store}/go`]);
-      await using natsts = await startServer({
-        host: "127.0.0.1",
-        port: -1,
-        jetStream: true,
-        storeDir: `${store}/ts`,
-      });
-      const [theirs, ours] = await Promise.all(
-        [reference.port, natsts.port].map((port) => connect({ servers: `127.0.0.1:${port}` })),
-      );
-      try {
-        // The reference removes the directory of an account without streams, in the background.
-        await theirs!.request("$JS.API.STREAM.CREATE.KEEP", JSON.stringify({ name: "KEEP" }));
-        for (let round = 0; round < rounds; round++) {
-          await playRound(seed + round, theirs!, ours!);
-        }
-      } finally {
-        await Promise.all([theirs!.close(), ours!.close()]);
-      }
-    } finally {
-      await Deno.remove(store, { recursive: true });
-    }
+    await onBothServers(program!, async (theirs, ours) => {
+      for (let round = 0; round < rounds; round++) await playRound(seed + round, theirs, ours);
+    });
   },
 });
