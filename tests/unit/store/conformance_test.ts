@@ -75,7 +75,7 @@ for (const variant of VARIANTS) {
       const model = new StreamModel(limits);
       let store = open();
       for (let step = 0; step < 350; step++) {
-        const what = `step ${step} ${randomChange(store, model, random)}`;
+        const what = `SEED=${random.seed} step ${step} ${randomChange(store, model, random)}`;
         assertSameContent(store, model, what);
         assertSameQueries(store, model, random, what);
         if (store instanceof FileStore && random.chance(0.04)) {
