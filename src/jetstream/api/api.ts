@@ -11,13 +11,14 @@
  */
 import { byteStringOfText } from "../../base/text/byte_string.ts";
 import type { Account } from "../../core/account/account.ts";
+import { clientInfoJson } from "../../core/connection/client_info.ts";
 import type { Connection } from "../../core/connection/connection.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
 import { ApiError, apiError, refusesApiLevel } from "../../jsapi/mod.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
 import { MsgHeader } from "../stream/header_names.ts";
-import { clientInfo } from "./client_info.ts";
+
 import { accountHandlers } from "./account_handlers.ts";
 import { consumerHandlers } from "./consumer_handlers.ts";
 import { messageHandlers } from "./message_handlers.ts";
@@ -146,7 +147,7 @@ export class Api {
       subject,
       reply,
       message.slice(headerBytes),
-      () => clientInfo(from, { name: host.serverName, cluster: host.options.cluster.name }),
+      () => clientInfoJson(from, { name: host.serverName, cluster: host.options.cluster.name }),
     );
     const level = headerBytes === 0
       ? ""
