@@ -292,7 +292,7 @@ export class ClientConnection implements ClientOperations {
       }
       const subscription = new Subscription(connection, subject, queue, sid);
       connection.subscriptions.set(sid, subscription);
-      account?.sublist.insert(subscription);
+      account?.insert(subscription);
     }
     if (connection.connect.verbose) connection.sendOk();
   }

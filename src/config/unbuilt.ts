@@ -51,14 +51,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     (options) => options.authCallout !== null,
   ],
   [
-    "accounts.exports, accounts.imports: sharing between accounts is not built yet",
-    (options) =>
-      options.accounts.some((account) =>
-        account.streamExports.length > 0 || account.serviceExports.length > 0 ||
-        account.streamImports.length > 0 || account.serviceImports.length > 0
-      ),
-  ],
-  [
     "accounts.msg_trace: message tracing is not built yet",
     (options) => options.accounts.some(({ traceDest }) => traceDest !== ""),
   ],

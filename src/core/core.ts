@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { shortHash } from "../base/crypto/short_hash.ts";
 import type { Options } from "../config/mod.ts";
 import type { Clock, Logger, Loop, PasswordChecker, Random, TimerHandle } from "../platform/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
+import type { NamedServer } from "./connection/client_info.ts";
 import type { Connection } from "./connection/connection.ts";
+import { InternalClient } from "./internal/internal_client.ts";
 import { SlabPool } from "./connection/outbound.ts";
 
 /** The outside world of a core. */
@@ -46,11 +49,17 @@ export class Core {
   readonly stats: CoreStats = new CoreStats();
   readonly pool: SlabPool = new SlabPool();
   readonly accounts: Map<string, Account> = new Map();
+  /** The server as a client of its accounts. */
+  readonly internal: InternalClient = new InternalClient(this);
   readonly globalAccount: Account;
   /** Null with `no_system_account`. */
   systemAccount: Account | null = null;
   /** Whom clients become where only the system account has users; empty elsewhere. */
   openUser = "";
+  /** What others call this server. */
+  server: NamedServer = { name: "", cluster: "" };
+  /** Short for the server's name, in subjects. */
+  serverHash = "";
   /** Monotonic milliseconds of this turn; read again at each read batch. */
   turnMs: number;
   /** A receiver with so much pending that whoever writes to it should pause for a moment. */
@@ -82,6 +91,12 @@ export class Core {
       this.accounts.set(name, account);
     }
     return account;
+  }
+
+  /** Says what the server is called. */
+  identify(server: NamedServer): void {
+    this.server = server;
+    this.serverHash = shortHash(server.name);
   }
 
   /** Makes the account of the server's own traffic. */
@@ -169,5 +184,6 @@ export class Core {
   stop(): void {
     if (this.#sweep !== null) this.env.loop.clearTimer(this.#sweep);
     this.#sweep = null;
+    for (const account of this.accounts.values()) account.stop();
   }
 }

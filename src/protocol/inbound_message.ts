@@ -44,6 +44,30 @@ export class InboundMessage {
    * `payload`, exactly as it goes out again: then delivery copies it in one piece.
    */
   contiguous = false;
+  /** The subject is the one to show, wherever the message goes. */
+  keepsSubject = false;
+
+  /**
+   * Gives the message its own arguments: subject and reply (byte strings; reply empty for none)
+   * and the sizes, which must be set.
+   */
+  address(subject: string, reply: string): void {
+    const header = this.headerBytes < 0 ? "" : this.headerBytes + " ";
+    const size = String(this.sizeBytes);
+    const line = subject + " " + (reply === "" ? "" : reply + " ") + header + size;
+    const args = new Uint8Array(line.length);
+    for (let i = 0; i < line.length; i++) args[i] = line.charCodeAt(i);
+    this.args = args;
+    this.subjectStart = 0;
+    this.subjectEnd = subject.length;
+    this.replyStart = reply === "" ? -1 : subject.length + 1;
+    this.replyEnd = this.replyStart + reply.length;
+    this.sizeEnd = line.length;
+    this.sizeStart = line.length - size.length;
+    this.headerSizeEnd = this.sizeStart - 1;
+    this.headerSizeStart = this.headerSizeEnd - header.length + 1;
+    this.contiguous = false;
+  }
 
   /** Forgets the buffers, so that they can be collected. */
   clear(): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import { byteStringOfText } from "../base/text/byte_string.ts";
+import { linkAccounts } from "./account_links.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import { emptyUser } from "../config/mod.ts";
 import type { Core } from "../core/core.ts";
@@ -36,6 +37,7 @@ export function configureAccounts(core: Core): void {
       account.limits = { maxConnections, maxSubscriptions, maxPayload };
     }
   }
+  linkAccounts(core, options.accounts);
   if (options.systemAccount !== "") core.setSystemAccount(byteStringOfText(options.systemAccount));
   else if (!options.noSystemAccount) core.setSystemAccount(SYSTEM_ACCOUNT);
 }

@@ -134,6 +134,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
+    this.core.identify({ name: this.name, cluster: options.cluster.name });
     this.jetStream = options.jetStream ? newJetStream(this) : null;
   }
 

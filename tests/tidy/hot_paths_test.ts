@@ -31,6 +31,13 @@ const COLD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
   "src/protocol/connect_options.ts": { "once per CONNECT": ["decodeConnect"] },
   "src/protocol/info.ts": { "once per INFO": ["infoLine"] },
   "src/protocol/headers.ts": { "for messages that the server changes": ["appendHeader"] },
+  "src/protocol/message_header.ts": {
+    "where the headers themselves are asked for": ["canonicalHeaderName", "readMessageHeader"],
+  },
+  "src/core/deliver/service.ts": {
+    "for services whose latency is measured": ["sampleOf"],
+    "for requests that pass several accounts": ["forwardedInfo"],
+  },
   "src/protocol/client_parser.ts": {
     "once per process": ["buildTransitions"],
     "only where the protocol is violated": [

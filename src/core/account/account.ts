@@ -9,6 +9,11 @@ import type { Permissions } from "../../config/mod.ts";
 import { Sublist, type SublistResult } from "../../sublist/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Subscription } from "../connection/subscription.ts";
+import type { Core } from "../core.ts";
+import { AccountExports } from "./exports.ts";
+import type { ServiceImport, StreamImport } from "./imports.ts";
+import { ServiceReplies } from "./service_replies.ts";
+import { addShadowSubscriptions, removeShadowSubscriptions } from "./shadow_subscriptions.ts";
 
 /** Name of the account of everybody without one. */
 export const GLOBAL_ACCOUNT = "$G";
@@ -49,6 +54,11 @@ export class Account {
   totalConnections = 0;
   /** When the account was last changed, ms since the epoch. */
   updatedMs = 0;
+  streamImports: StreamImport[] = [];
+  serviceImports: ServiceImport[] = [];
+  // Most accounts have neither, and there may be many.
+  #exports: AccountExports | null = null;
+  #replies: ServiceReplies | null = null;
 
   /** `hashSeed` keeps clients from choosing tokens that collide. */
   constructor(readonly name: string, options: { cache: boolean; hashSeed: number }) {
@@ -59,6 +69,45 @@ export class Account {
   get connectionsExhausted(): boolean {
     return this.limits.maxConnections >= 0 &&
       this.connections.size > this.limits.maxConnections;
+  }
+
+  /** What other accounts may import. */
+  get exports(): AccountExports {
+    return this.#exports ??= new AccountExports();
+  }
+
+  /** Whether the account exports anything. */
+  get hasExports(): boolean {
+    return this.#exports !== null &&
+      this.#exports.streams.size + this.#exports.services.size > 0;
+  }
+
+  /** Replies between services and requesters of different accounts. */
+  replies(core: Core): ServiceReplies {
+    return this.#replies ??= new ServiceReplies(core, this);
+  }
+
+  /** Makes a subscription match, here and where streams are imported from. */
+  insert(subscription: Subscription): void {
+    this.sublist.insert(subscription);
+    if (this.streamImports.length > 0) addShadowSubscriptions(this, subscription);
+  }
+
+  /** Takes a subscription out again. */
+  remove(subscription: Subscription): void {
+    this.sublist.remove(subscription);
+    this.onRemoved(subscription);
+  }
+
+  /** Cleans up behind a subscription that the sublist has no more. */
+  onRemoved(subscription: Subscription): void {
+    if (subscription.shadows !== null) removeShadowSubscriptions(subscription);
+    this.#replies?.onInterestLost(subscription.subject);
+  }
+
+  /** Stops timers. */
+  stop(): void {
+    this.#replies?.stop();
   }
 
   match(subject: string): SublistResult<Subscription> {

@@ -298,7 +298,7 @@ export class Connection implements OutboundOwner {
     subscription.closed = true;
     if (this.trace) this.traceLine(`<-> [DELSUB ${subscription.sid}]`);
     this.subscriptions.delete(subscription.sid);
-    this.account?.sublist.remove(subscription);
+    this.account?.remove(subscription);
   }
 
   /** Drops all subscriptions. */
@@ -308,8 +308,10 @@ export class Connection implements OutboundOwner {
       subscription.closed = true;
       if (this.trace) this.traceLine(`<-> [DELSUB ${subscription.sid}]`);
     }
-    this.account?.sublist.removeBatch(all);
+    const { account } = this;
+    account?.sublist.removeBatch(all);
     this.subscriptions.clear();
+    if (account !== null) { for (const subscription of all) account.onRemoved(subscription); }
   }
 
   onWritten(): void {

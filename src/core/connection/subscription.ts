@@ -4,6 +4,7 @@
  * @module
  */
 import type { Account } from "../account/account.ts";
+import type { ServiceImport, StreamImport } from "../account/imports.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -29,6 +30,15 @@ export class Subscription {
   max = 0;
   closed = false;
   readonly queueWeight = 1;
+  /** Its twins in the accounts from which its account imports streams; null without. */
+  shadows: Subscription[] | null = null;
+  /** Set in a shadow: the subscription that it stands for, and by which import. */
+  original: Subscription | null = null;
+  streamImport: StreamImport | null = null;
+  /** Set in subscriptions of the server that carry requests to another account. */
+  serviceImport: ServiceImport | null = null;
+  /** Set in the server's subscription to replies of services to other accounts. */
+  carriesReplies = false;
 
   constructor(
     /** Null for subscriptions of the server itself. */

@@ -11,9 +11,11 @@ import { goQuote } from "../../base/text/go_format.ts";
 import type { InboundMessage } from "../../protocol/mod.ts";
 import type { SublistResult } from "../../sublist/mod.ts";
 import type { Account } from "../account/account.ts";
+import type { StreamImport } from "../account/imports.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
+import { deliverServiceReply, deliverServiceRequest, type ServiceHop } from "./service.ts";
 
 const CR = 13;
 const LF = 10;
@@ -149,7 +151,8 @@ function noResponders(from: Connection, m: InboundMessage): void {
 
 /**
  * Delivers to all plain subscriptions and to one of each queue group. Returns whether anybody
- * got the message. `from` is null for messages of the server itself.
+ * got the message. `from` is null for messages of the server itself, `hop` the service import by
+ * which the message came here from another account.
  */
 export function deliverToMatches(
   core: Core,
@@ -157,18 +160,19 @@ export function deliverToMatches(
   account: Account,
   found: SublistResult<Subscription>,
   m: InboundMessage,
+  hop: ServiceHop | null = null,
 ): boolean {
   const { psubs, qsubs } = found;
   let delivered = false;
   for (let i = 0; i < psubs.length; i++) {
-    if (deliverOne(core, from, account, psubs[i]!, m)) delivered = true;
+    if (deliverOne(core, from, account, psubs[i]!, m, hop)) delivered = true;
   }
   for (let i = 0; i < qsubs.length; i++) {
     const group = qsubs[i]!;
     const count = group.length;
     let at = count > 1 ? core.env.random.below(count) : 0;
     for (let tried = 0; tried < count; tried++) {
-      if (deliverOne(core, from, account, group[at]!, m)) {
+      if (deliverOne(core, from, account, group[at]!, m, hop)) {
         delivered = true;
         break;
       }
@@ -184,13 +188,18 @@ function deliverOne(
   account: Account,
   subscription: Subscription,
   m: InboundMessage,
+  hop: ServiceHop | null,
 ): boolean {
   const to = subscription.connection;
-  if (to === null) return deliverInternal(from, account, subscription, m);
+  if (to === null) return deliverInternal(core, from, account, subscription, m, hop);
   if ((to === from && !to.echo) || subscription.closed || to.closed) return false;
+  const link = subscription.streamImport;
+  // What a service was asked is no message of a stream.
+  if (link !== null && hop !== null) return false;
+  const shown = link === null || m.keepsSubject ? null : localSubject(link, m);
   const permissions = to.permissions;
   if (permissions !== null && permissions.checksDeliveries) {
-    const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+    const subject = shown ?? byteStringOf(m.args, m.subjectStart, m.subjectEnd);
     if (permissions.deliveryDenied(subject, subscription.queue)) return false;
   }
   const out = to.out;
@@ -198,14 +207,15 @@ function deliverOne(
   if (from !== null && out.length > 1024 && out.pendingBytes > maxPending * STALL_SHARE) {
     if (noFastProducerStall) return false;
   }
-  const sequence = ++subscription.delivered;
-  const max = subscription.max;
+  const counted = subscription.original ?? subscription;
+  const sequence = ++counted.delivered;
+  const max = counted.max;
   if (max > 0 && sequence >= max) {
-    noteLimit(to, subscription);
-    to.removeSubscription(subscription);
+    noteLimit(to, counted);
+    to.removeSubscription(counted);
     if (sequence > max) return false;
   }
-  const size = writeMessage(to, subscription, m);
+  const size = writeMessage(to, subscription, m, shown);
   to.outMsgs++;
   to.outBytes += size;
   account.outMsgs++;
@@ -218,7 +228,7 @@ function deliverOne(
   if (permissions !== null && permissions.response !== null && m.replyStart >= 0) {
     permissions.trackReply(byteStringOf(m.args, m.replyStart, m.replyEnd), core.turnMs);
   }
-  if (to.trace) traceDelivery(core, to, subscription, m);
+  if (to.trace) traceDelivery(core, to, subscription, m, shown);
   if (!out.dirty) core.markDirty(to);
   if (out.length > CROWDED_BYTES) {
     if (!noFastProducerStall) core.crowded = to;
@@ -227,22 +237,39 @@ function deliverOne(
   return true;
 }
 
+function localSubject(link: StreamImport, m: InboundMessage): string {
+  return link.localSubject(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
+}
+
 function noteLimit(to: Connection, { max, sid }: Subscription): void {
   to.debug(`Auto-unsubscribe limit of ${max} reached for sid '${sid}'`);
 }
 
 function deliverInternal(
+  core: Core,
   from: Connection | null,
   account: Account,
   subscription: Subscription,
   m: InboundMessage,
+  hop: ServiceHop | null,
 ): boolean {
   if (subscription.closed) return false;
   subscription.delivered++;
+  const { serviceImport, streamImport } = subscription;
+  if (serviceImport !== null) {
+    return deliverServiceRequest(core, from, account, serviceImport, m, hop);
+  }
+  if (subscription.carriesReplies) {
+    deliverServiceReply(core, from, account, m, hop);
+    return true;
+  }
+  if (streamImport !== null && hop !== null) return false;
   return subscription.handler!(
     subscription,
     account,
-    byteStringOf(m.args, m.subjectStart, m.subjectEnd),
+    streamImport === null || m.keepsSubject
+      ? byteStringOf(m.args, m.subjectStart, m.subjectEnd)
+      : localSubject(streamImport, m),
     m.replyStart < 0 ? "" : byteStringOf(m.args, m.replyStart, m.replyEnd),
     m.payload.subarray(m.payloadStart, m.payloadEnd - 2),
     Math.max(0, m.headerBytes),
@@ -251,10 +278,16 @@ function deliverInternal(
 }
 
 /**
- * Appends MSG or HMSG to the receiver's slab. Returns the size that counts: headers (where the
+ * Appends MSG or HMSG to the receiver's slab, with the subject `shown` where it has another one
+ * than the publisher wrote. Returns the size that counts: headers (where the
  * receiver takes them) and body.
  */
-function writeMessage(to: Connection, subscription: Subscription, m: InboundMessage): number {
+function writeMessage(
+  to: Connection,
+  subscription: Subscription,
+  m: InboundMessage,
+  shown: string | null,
+): number {
   const out = to.out;
   const args = m.args;
   const subjectStart = m.subjectStart;
@@ -264,8 +297,9 @@ function writeMessage(to: Connection, subscription: Subscription, m: InboundMess
   const stripHeaders = m.headerBytes > 0 && !to.headers;
   const payloadStart = stripHeaders ? m.payloadStart + m.headerBytes : m.payloadStart;
   const payloadBytes = m.payloadEnd - payloadStart;
+  const subjectBytes = shown === null ? subjectEnd - subjectStart : shown.length;
   out.reserve(
-    subjectEnd - subjectStart + sid.length + payloadBytes + (m.sizeEnd - subjectEnd) + 48,
+    subjectBytes + sid.length + payloadBytes + (m.sizeEnd - subjectEnd) + 48,
   );
   const slab = out.slab;
   let p = out.length;
@@ -275,7 +309,8 @@ function writeMessage(to: Connection, subscription: Subscription, m: InboundMess
   slab[p + 2] = 71;
   slab[p + 3] = BLANK;
   p += 4;
-  for (let i = subjectStart; i < subjectEnd; i++) slab[p++] = args[i]!;
+  if (shown === null) { for (let i = subjectStart; i < subjectEnd; i++) slab[p++] = args[i]!; }
+  else for (let i = 0; i < subjectBytes; i++) slab[p++] = shown.charCodeAt(i);
   slab[p++] = BLANK;
   for (let i = 0; i < sid.length; i++) slab[p++] = sid.charCodeAt(i);
   slab[p++] = BLANK;
@@ -335,9 +370,10 @@ function traceDelivery(
   to: Connection,
   subscription: Subscription,
   m: InboundMessage,
+  shown: string | null,
 ): void {
   const headers = m.headerBytes > 0 && to.headers;
-  const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+  const subject = shown ?? byteStringOf(m.args, m.subjectStart, m.subjectEnd);
   const reply = m.replyStart < 0 ? "" : `${byteStringOf(m.args, m.replyStart, m.replyEnd)} `;
   const sizes = headers ? `${m.headerBytes} ${m.sizeBytes}` : `${m.sizeBytes}`;
   to.traceLine(`->> [${headers ? "HMSG" : "MSG"} ${subject} ${subscription.sid} ${reply}${sizes}]`);

@@ -40,7 +40,7 @@ export class InternalClient {
     queue: string | null = null,
   ): Subscription {
     const subscription = new Subscription(null, subject, queue, String(this.#nextSid++), handler);
-    account.sublist.insert(subscription);
+    account.insert(subscription);
     return subscription;
   }
 
@@ -48,7 +48,7 @@ export class InternalClient {
   unsubscribe(account: Account, subscription: Subscription): void {
     if (subscription.closed) return;
     subscription.closed = true;
-    account.sublist.remove(subscription);
+    account.remove(subscription);
   }
 
   /**
@@ -90,6 +90,7 @@ export class InternalClient {
     this.#depth++;
     try {
       this.#fill(message, nested, subject, reply, headers, payload);
+      message.keepsSubject = target !== subject;
       return deliverToMatches(this.core, null, account, found, message);
     } finally {
       this.#depth--;
@@ -145,6 +146,7 @@ export class InternalClient {
     m.payloadStart = headerBytes > 0 ? stored.headersAt : stored.payloadAt;
     m.payloadEnd = stored.payloadEnd + 2;
     m.contiguous = false;
+    m.keepsSubject = true;
     this.#depth++;
     try {
       return deliverToMatches(this.core, null, account, found, m);

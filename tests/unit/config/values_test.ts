@@ -182,10 +182,7 @@ Deno.test("unbuiltFeatures() names what an option asks for, and nothing for a pl
     "ocsp",
     "proxies",
   ]);
-  assertEquals(keysOf("accounts { A { exports [ {stream: foo} ], msg_trace: bar } }"), [
-    "accounts.exports, accounts.imports",
-    "accounts.msg_trace",
-  ]);
+  assertEquals(keysOf("accounts { A { msg_trace: bar } }"), ["accounts.msg_trace"]);
 });
 
 Deno.test("describeFeatureFlags() shows what was configured", () => {
