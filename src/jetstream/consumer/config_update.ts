@@ -84,10 +84,10 @@ export function updateConfig(o: Consumer, given: ConsumerConfig): void {
   if (next.rateLimit !== previous.rateLimit) setRateLimit(o);
   const filters = filtersOf(next);
   const isRefiltered = !sameFilters(filters, o.filters);
-  if (isRefiltered) {
-    o.setFilters(filters);
-    o.stream.addSignals(o);
-  }
+  if (isRefiltered) o.setFilters(filters);
+  if (
+    isRefiltered || next.direct !== previous.direct || next.sourcing !== previous.sourcing
+  ) o.stream.addSignals(o);
   if (next.sourcing) resetConsumer(o, 0);
   if (isRefiltered) {
     if (o.stream.config.retention === "interest") removeUnneeded(o.stream, o.ackFloorStream);

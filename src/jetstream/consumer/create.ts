@@ -16,7 +16,7 @@ import {
   toApiError,
   withVersioningOf,
 } from "../../jsapi/mod.ts";
-import { isValidAssetName, subjectsCollide } from "../../subject/mod.ts";
+import { isValidAssetName } from "../../subject/mod.ts";
 import { type ConsumerStore, StoreError } from "../../store/mod.ts";
 import type { Stream } from "../stream/stream.ts";
 import { checkConsumerConfig } from "./config_check.ts";
@@ -126,7 +126,7 @@ function updateExisting(
     if (!sameConfig(config, existing.config)) throw apiError("JSConsumerAlreadyExists");
   }
   if (stream.config.retention === "workqueue") {
-    if (!isPartitionUnique(stream, existing.name, filtersOf(config))) {
+    if (!stream.isPartitionUnique(existing.name, filtersOf(config))) {
       throw apiError("JSConsumerWQConsumerNotUniqueErr");
     }
   }
@@ -159,23 +159,12 @@ function checkWorkQueue(
   if (stream.limitableConsumers() === 0) return;
   const filters = filtersOf(config);
   if (filters.length === 0) throw apiError("JSConsumerWQMultipleUnfilteredErr");
-  if (isPartitionUnique(stream, name, filters)) return;
+  if (stream.isPartitionUnique(name, filters)) return;
   if (!recovering) throw apiError("JSConsumerWQConsumerNotUniqueErr");
   stream.js.core.env.log.warn(
     `Consumer "${stream.name}" > "${name}" has a filter subject that overlaps with other ` +
       "consumers, which is not allowed for a stream with WorkQueue policy, it should be " +
       "administratively deleted",
-  );
-}
-
-/** Whether no other consumer gets messages of `filters`. */
-function isPartitionUnique(stream: Stream, name: string, filters: readonly string[]): boolean {
-  if (filters.length === 0) return true;
-  return stream.isPartitionUnique(
-    name,
-    (other) =>
-      other.filters.length === 0 ||
-      filters.some((filter) => other.filters.some((one) => subjectsCollide(filter, one))),
   );
 }
 

@@ -21,7 +21,9 @@ import { subjectsCollide } from "../../subject/mod.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { StreamCheckContext } from "../stream/config_check.ts";
 import type { JetStream } from "./jet_stream.ts";
-import { accountReservation, selectLimits, type TierLimits, tierName } from "./limits.ts";
+import { selectLimits, type TierLimits } from "./limits.ts";
+import { Reservations } from "./reservations.ts";
+import { SubjectIndex } from "./subject_index.ts";
 
 /** Bytes in use of one tier. */
 interface Usage {
@@ -33,8 +35,10 @@ interface Usage {
 export class JsAccount {
   /** Text. */
   readonly name: string;
-  /** By name, as text. */
-  readonly streams: Map<string, Stream> = new Map();
+  readonly #streams: Map<string, Stream> = new Map();
+  /** Subjects of the streams. */
+  readonly #subjects: SubjectIndex<Stream> = new SubjectIndex();
+  readonly #reservations: Reservations = new Reservations();
   /** Directory of the account. */
   readonly directory: string;
   /** Context of configuration checks. */
@@ -48,7 +52,7 @@ export class JsAccount {
     this.directory = `${js.config.storeDir}/${this.name}`;
     this.checks = {
       duplicatesMax: BigInt(Math.round(js.options.jetStreamLimits.duplicatesMs * 1e6)),
-      lookup: (name) => this.streams.get(name)?.config ?? null,
+      lookup: (name) => this.#streams.get(name)?.config ?? null,
       maxBytesLimits: (config) => {
         const selected = selectLimits(this.limits, config.replicas);
         if (selected === null) return { required: false, limit: 0 };
@@ -61,16 +65,44 @@ export class JsAccount {
     };
   }
 
+  /** By name, as text. */
+  get streams(): ReadonlyMap<string, Stream> {
+    return this.#streams;
+  }
+
+  /** Adds a stream of a name that no other has. */
+  addStream(stream: Stream): void {
+    this.#streams.set(stream.name, stream);
+    this.#subjects.set(stream, stream.config.subjects);
+    this.#reservations.add(stream.config);
+  }
+
+  /** Forgets a stream, if it is known. */
+  removeStream(stream: Stream): void {
+    if (this.#streams.get(stream.name) !== stream) return;
+    this.#streams.delete(stream.name);
+    this.#subjects.delete(stream);
+    this.#reservations.remove(stream.config);
+  }
+
+  /** Gives a stream of the account another configuration. */
+  reconfigureStream(stream: Stream, config: StreamConfig): void {
+    this.#reservations.remove(stream.config);
+    stream.config = config;
+    this.#reservations.add(config);
+    this.#subjects.set(stream, config.subjects);
+  }
+
   /** The stream `name`. Throws ApiError when there is none. */
   stream(name: string): Stream {
-    const found = this.streams.get(name);
+    const found = this.#streams.get(name);
     if (found === undefined) throw apiError("JSStreamNotFoundErr");
     return found;
   }
 
   /** Streams whose subjects meet `filter`, a byte string; all when it is empty. */
   filteredStreams(filter: string): Stream[] {
-    const all = [...this.streams.values()];
+    const all = [...this.#streams.values()];
     if (filter === "") return all;
     return all.filter(({ config }) =>
       config.subjects.some((subject) => subjectsCollide(filter, subject))
@@ -79,13 +111,7 @@ export class JsAccount {
 
   /** Whether one of `subjects` meets one of a stream other than `self`. */
   subjectsOverlap(subjects: readonly string[], self: Stream | null): boolean {
-    for (const stream of this.streams.values()) {
-      if (stream === self) continue;
-      for (const subject of stream.config.subjects) {
-        if (subjects.some((other) => subjectsCollide(subject, other))) return true;
-      }
-    }
-    return false;
+    return this.#subjects.meetsOther(subjects, self);
   }
 
   /** Limits for assets with so many replicas. Throws ApiError when the account has none. */
@@ -97,33 +123,16 @@ export class JsAccount {
 
   /** Streams of the tier, without the one of this name. */
   countStreams(tier: string, config: StreamConfig): number {
-    let count = 0;
-    for (const { config: other } of this.streams.values()) {
-      const sameTier = tier === "" || tierName(other.replicas) === tierName(config.replicas);
-      if (sameTier && other.name !== config.name) count++;
-    }
-    return count;
+    return this.#reservations.streams(tier, config, this.#configOf(config.name));
   }
 
   /** Bytes that other streams of the tier and storage have reserved. */
   reservedByOthers(tier: string, config: StreamConfig): number {
-    let reserved = 0;
-    for (const { config: other } of this.streams.values()) {
-      const sameTier = tier === "" || tierName(other.replicas) === tierName(config.replicas);
-      if (!sameTier || other.name === config.name || other.storage !== config.storage) continue;
-      reserved += accountReservation(tier, other.replicas, other.maxBytes);
-    }
-    return reserved;
+    return this.#reservations.reservedByOthers(tier, config, this.#configOf(config.name));
   }
 
-  #reserved(tier: string): { memory: number; store: number } {
-    const reserved = { memory: 0, store: 0 };
-    for (const { config } of this.streams.values()) {
-      if ((tier !== "" && tier !== tierName(config.replicas)) || config.maxBytes <= 0) continue;
-      if (config.storage === "memory") reserved.memory += config.maxBytes;
-      else reserved.store += config.maxBytes;
-    }
-    return reserved;
+  #configOf(name: string): StreamConfig | null {
+    return this.#streams.get(name)?.config ?? null;
   }
 
   #usageOf(tier: string): Usage {
@@ -173,7 +182,7 @@ export class JsAccount {
   /** What `$JS.API.INFO` tells. */
   stats(): JetStreamAccountStats {
     const { memory, store } = this.totals();
-    const reserved = this.#reserved("");
+    const reserved = this.#reservations.reserved("");
     const stats: JetStreamAccountStats = {
       ...emptyTier(),
       memory,
@@ -187,8 +196,8 @@ export class JsAccount {
     const flat = this.limits.get("");
     if (flat !== undefined) stats.limits = flat;
     else this.#fillTiers(stats.tiers);
-    stats.streams = this.streams.size;
-    for (const stream of this.streams.values()) {
+    stats.streams = this.#streams.size;
+    for (const stream of this.#streams.values()) {
       const consumers = stream.consumers.size;
       stats.consumers += consumers;
       if (flat !== undefined) continue;
@@ -202,7 +211,7 @@ export class JsAccount {
 
   #fillTiers(tiers: Map<string, JetStreamTierInfo>): void {
     const fill = (tier: string, usage: Usage): void => {
-      const reserved = this.#reserved(tier);
+      const reserved = this.#reservations.reserved(tier);
       const info = emptyTier();
       info.memory = usage.memory;
       info.store = usage.store;

@@ -194,7 +194,7 @@ function keepOffline(account: JsAccount, config: StreamConfig, meta: Meta<Stream
   const stream = new Stream(js, account, config, "", createdNs, store);
   stream.offlineReason = meta.offlineReason;
   stream.closed = true;
-  account.streams.set(config.name, stream);
+  account.addStream(stream);
   return stream;
 }
 

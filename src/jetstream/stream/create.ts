@@ -88,7 +88,7 @@ export function createStream(
   stream.rePublishTransform = transformOf(final.rePublish);
   stream.lastSeq = stream.fastState().lastSeq;
   js.reserve(final.storage, final.maxBytes);
-  account.streams.set(stream.name, stream);
+  account.addStream(stream);
   connectStore(stream);
   if (recovering) recoverBatch(stream);
   rebuildMsgIds(stream);

@@ -21,7 +21,7 @@ export async function stopStream(
     if (deleteState && stream.offlineReason !== "") deleteOffline(stream, advisory);
     return;
   }
-  if (deleteState || stream.offlineReason === "") account.streams.delete(config.name);
+  if (deleteState || stream.offlineReason === "") account.removeStream(stream);
   // What the turn stored so far is written and acknowledged first.
   if (stream.dirty && !deleteState) stream.endTurn();
   stream.closed = true;
@@ -30,8 +30,7 @@ export async function stopStream(
   for (const consumer of [...stream.consumers.values()]) {
     if (!consumer.closed) consumer.stop({ deleteState, advisory });
   }
-  stream.consumers.clear();
-  stream.signals.clear();
+  stream.clearConsumers();
   stream.msgIds.stop();
   stream.atomicBatches.clear();
   stream.fastBatches.clear();
@@ -49,8 +48,8 @@ export async function stopStream(
 function deleteOffline(stream: Stream, advisory: boolean): void {
   const { account, js } = stream;
   const { disk } = js.storeEnv;
-  account.streams.delete(stream.name);
-  stream.consumers.clear();
+  account.removeStream(stream);
+  stream.clearConsumers();
   if (advisory) js.events.streamAction(stream.address, "delete");
   // A crash on the way leaves nothing that looks like a stream.
   const hidden = `${account.directory}/streams/.${stream.name}`;

@@ -23,6 +23,7 @@ import { MsgIds } from "./dedup.ts";
 import { DirectGet } from "./direct_get.ts";
 import { receive } from "./ingest.ts";
 import { consumerAcked } from "./interest.ts";
+import { Partitions } from "./partitions.ts";
 import { PublishAcks } from "./publish_acks.ts";
 import { Signals } from "./signals.ts";
 
@@ -35,6 +36,7 @@ export class Stream {
   /** By name, as text; direct ones too. */
   readonly consumers: Map<string, Consumer> = new Map();
   readonly signals: Signals<Consumer> = new Signals();
+  readonly #partitions: Partitions<Consumer> = new Partitions();
   readonly msgIds: MsgIds;
   readonly acks: PublishAcks;
   readonly directGet: DirectGet;
@@ -141,16 +143,23 @@ export class Stream {
   /** Registers the filters of a consumer, or changes them. */
   addSignals(consumer: Consumer): void {
     this.signals.add(consumer);
-  }
-
-  removeSignals(consumer: Consumer): void {
-    this.signals.remove(consumer);
+    const { direct, sourcing } = consumer.config;
+    if (direct || sourcing) this.#partitions.delete(consumer);
+    else this.#partitions.set(consumer, this.config.retention === "workqueue");
   }
 
   /** Forgets a consumer that was stopped. */
   removeConsumer(consumer: Consumer): void {
     if (this.consumers.get(consumer.name) === consumer) this.consumers.delete(consumer.name);
     this.signals.remove(consumer);
+    this.#partitions.delete(consumer);
+  }
+
+  /** Forgets all consumers. */
+  clearConsumers(): void {
+    this.consumers.clear();
+    this.signals.clear();
+    this.#partitions.clear();
   }
 
   /** A consumer does not need message `seq` any more; null for one that keeps no state. */
@@ -160,20 +169,12 @@ export class Stream {
 
   /** Consumers that count against limits and exclude each other: not those of other streams. */
   limitableConsumers(): number {
-    let count = 0;
-    for (const { config } of this.consumers.values()) {
-      if (!config.direct && !config.sourcing) count++;
-    }
-    return count;
+    return this.#partitions.size;
   }
 
-  /** Whether nobody else has a filter that meets `partitions`, which is empty for everything. */
-  isPartitionUnique(name: string, overlaps: (consumer: Consumer) => boolean): boolean {
-    for (const consumer of this.consumers.values()) {
-      if (consumer.name === name || consumer.config.direct || consumer.config.sourcing) continue;
-      if (overlaps(consumer)) return false;
-    }
-    return true;
+  /** Whether no consumer but the one of this name gets messages of `filters`, if there are any. */
+  isPartitionUnique(name: string, filters: readonly string[]): boolean {
+    return !this.#partitions.meetsOther(filters, this.consumers.get(name) ?? null);
   }
 
   /** The store changed: tells consumers about removals, and the account about its use. */

@@ -29,7 +29,7 @@ export function updateStream(stream: Stream, wanted: StreamConfig, isPedantic: b
   if (account.subjectsOverlap(config.subjects, stream)) {
     throw apiError("JSStreamSubjectOverlapErr");
   }
-  stream.config = config;
+  account.reconfigureStream(stream, config);
   if (!config.allowAtomicPublish) stream.atomicBatches.clear();
   if (!config.allowBatchPublish) stream.fastBatches.clear();
   stream.inputTransform = transformOf(config.subjectTransform);

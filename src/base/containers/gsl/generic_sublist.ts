@@ -133,6 +133,11 @@ export class GenericSublist<T> {
     return startingIn(this.#root, prefix.split("."), 0);
   }
 
+  /** True when `test` holds for a value whose pattern and `pattern` can match the same subject. */
+  someCollides(pattern: string, test: (value: T) => boolean): boolean {
+    return someCollides(this.#root, pattern.split("."), 0, test);
+  }
+
   /** True when the pattern `>` is present. */
   matchesFullWildcard(): boolean {
     return this.#root.full !== null;
@@ -229,6 +234,42 @@ function startingIn<T>(level: SublistLevel<T> | null, tokens: string[], from: nu
   if (level.partial !== null && startingIn(level.partial.next, tokens, from + 1)) return true;
   const node = level.nodes.get(tokens[from]!);
   return node !== undefined && startingIn(node.next, tokens, from + 1);
+}
+
+function someCollides<T>(
+  level: SublistLevel<T>,
+  tokens: string[],
+  from: number,
+  test: (value: T) => boolean,
+): boolean {
+  const token = tokens[from]!;
+  if (token === ">") return someBelow(level, test);
+  if (level.full !== null && someOf(level.full, test)) return true;
+  const goOn = (node: SublistNode<T>): boolean =>
+    from + 1 === tokens.length
+      ? someOf(node, test)
+      : node.next !== null && someCollides(node.next, tokens, from + 1, test);
+  if (level.partial !== null && goOn(level.partial)) return true;
+  if (token !== "*") {
+    const node = level.nodes.get(token);
+    return node !== undefined && goOn(node);
+  }
+  for (const node of level.nodes.values()) if (goOn(node)) return true;
+  return false;
+}
+
+function someBelow<T>(level: SublistLevel<T>, test: (value: T) => boolean): boolean {
+  const holds = (node: SublistNode<T>): boolean =>
+    someOf(node, test) || (node.next !== null && someBelow(node.next, test));
+  if (level.full !== null && holds(level.full)) return true;
+  if (level.partial !== null && holds(level.partial)) return true;
+  for (const node of level.nodes.values()) if (holds(node)) return true;
+  return false;
+}
+
+function someOf<T>(node: SublistNode<T>, test: (value: T) => boolean): boolean {
+  for (const value of node.subs.keys()) if (test(value)) return true;
+  return false;
 }
 
 function depthOf<T>(level: SublistLevel<T> | null, depth: number): number {
