@@ -26,6 +26,8 @@ import {
 export const S2Chunk = { Compressed: 0x00, Plain: 0x01, Skip: 0x80, Identifier: 0xff } as const;
 
 const BLOCK_BYTES = 1 << 20;
+/** Most data in a chunk of the Snappy format. */
+const SNAPPY_BLOCK_BYTES = 1 << 16;
 /** Most data in one chunk. */
 export const S2_CHUNK_DATA_MAX = 4 << 20;
 const IDENTIFIER = Uint8Array.of(0xff, 6, 0, 0, 0x53, 0x32, 0x73, 0x54, 0x77, 0x4f);
@@ -33,15 +35,24 @@ const SNAPPY_IDENTIFIER = Uint8Array.of(0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0
 
 /** `data` (borrowed) as a complete stream in a new array. */
 export function compressS2(data: Uint8Array): Uint8Array {
-  const blockCount = Math.ceil(data.length / BLOCK_BYTES);
+  return compressStream(data, IDENTIFIER, BLOCK_BYTES);
+}
+
+/** {@linkcode compressS2} for readers that know only Snappy. */
+export function compressSnappy(data: Uint8Array): Uint8Array {
+  return compressStream(data, SNAPPY_IDENTIFIER, SNAPPY_BLOCK_BYTES);
+}
+
+function compressStream(data: Uint8Array, identifier: Uint8Array, blockBytes: number): Uint8Array {
+  const blockCount = Math.ceil(data.length / blockBytes);
   const out = new Uint8Array(
-    IDENTIFIER.length + blockCount * (8 + s2BlockSizeMax(Math.min(BLOCK_BYTES, data.length))),
+    identifier.length + blockCount * (8 + s2BlockSizeMax(Math.min(blockBytes, data.length))),
   );
-  out.set(IDENTIFIER);
+  out.set(identifier);
   const table = new Int32Array(1 << 14);
-  let at = IDENTIFIER.length;
-  for (let start = 0; start < data.length; start += BLOCK_BYTES) {
-    const end = Math.min(start + BLOCK_BYTES, data.length);
+  let at = identifier.length;
+  for (let start = 0; start < data.length; start += blockBytes) {
+    const end = Math.min(start + blockBytes, data.length);
     let after = encodeS2Block(data, start, end, out, at + 8, table);
     let kind: number = S2Chunk.Compressed;
     if (after - at - 8 >= (end - start) - (end - start) / 32) {
