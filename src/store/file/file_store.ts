@@ -96,11 +96,15 @@ export class FileStore implements StreamStore {
     if (stat !== null && !stat.isDirectory) {
       throw new StoreError("bad_config", "storage directory is not a directory");
     }
-    disk.makeDirs(core.msgDir);
-    disk.makeDirs(core.consumerDir);
-    this.#openKey();
+    const entries = new Set(
+      stat === null ? [] : disk.list(resolved.storeDir).map(({ name }) => name),
+    );
+    for (const path of [core.msgDir, core.consumerDir]) {
+      if (!entries.has(path.slice(resolved.storeDir.length + 1))) disk.makeDirs(path);
+    }
+    if (entries.has(StreamFile.MetaKey)) this.#openKey(entries);
     try {
-      core.writing(() => this.#recover());
+      core.writing(() => this.#recover(entries));
     } catch (error) {
       stopBackground(core);
       cancelAgeCheck(core);
@@ -110,26 +114,25 @@ export class FileStore implements StreamStore {
     }
   }
 
-  #openKey(): void {
+  #openKey(entries: ReadonlySet<string>): void {
     const { core } = this;
     const { disk } = core.env;
     const path = `${core.options.storeDir}/${StreamFile.MetaKey}`;
-    if (disk.stat(path) === null) return;
     if (core.keys === null) throw new StoreError("no_main_key");
     const stored = core.keys.openAny(core.streamName, disk.readFile(path));
     core.storedKey = stored;
     // Otherwise it is sealed anew with the meta file.
     if (stored.isCurrent) core.seed = stored.seed;
     const meta = `${core.options.storeDir}/${StreamFile.Meta}`;
-    if (disk.stat(meta) === null) return;
+    if (!entries.has(StreamFile.Meta)) return;
     core.metaOutdated = !core.keys.unseal(stored.seed, disk.readFile(meta), isJsonObject).isCurrent;
   }
 
-  #recover(): void {
+  #recover(entries: ReadonlySet<string>): void {
     const { core } = this;
     const { config } = core;
     const { disk } = core.env;
-    recover(core);
+    recover(core, entries);
     if (config.allowMsgTtl) recoverTtls(core);
     if (config.allowMsgSchedules) recoverSchedules(core);
     applyTombstones(core);
@@ -142,7 +145,9 @@ export class FileStore implements StreamStore {
     if (config.firstSeq > 0 && core.totals.firstSeq < config.firstSeq) {
       purgeAll(core, config.firstSeq);
     }
-    const meta = disk.stat(`${core.options.storeDir}/${StreamFile.Meta}`);
+    const meta = entries.has(StreamFile.Meta)
+      ? disk.stat(`${core.options.storeDir}/${StreamFile.Meta}`)
+      : null;
     if (
       meta === null || meta.sizeBytes === 0 || core.metaOutdated ||
       (core.keys !== null && core.seed === null)

@@ -6,6 +6,7 @@
  */
 import type { StoreCipherName } from "../../base/crypto/mod.ts";
 import { byteStringOf } from "../../base/text/byte_string.ts";
+import { type Disk, DiskError } from "../../platform/disk.ts";
 import { StoreError } from "../errors.ts";
 import type { StoreEnvironment } from "../stream_store.ts";
 import { sha256 } from "./format/record.ts";
@@ -35,9 +36,14 @@ export function readMetaFile(env: StoreEnvironment, options: MetaFileOptions): U
   const path = `${directory}/${StreamFile.Meta}`;
   const sumPath = `${directory}/${StreamFile.MetaSum}`;
   const hashKey = sha256(options.hashName);
-  finishMetaPair(env, directory, hashKey);
-  if (disk.stat(path) === null) throw new StoreError("corrupt_state", `missing metafile "${path}"`);
-  if (disk.stat(sumPath) === null) {
+  let names = namesIn(disk, directory);
+  if (names.has(`${StreamFile.Meta}.tmp`) && finishMetaPair(env, directory, hashKey)) {
+    names = namesIn(disk, directory);
+  }
+  if (!names.has(StreamFile.Meta)) {
+    throw new StoreError("corrupt_state", `missing metafile "${path}"`);
+  }
+  if (!names.has(StreamFile.MetaSum)) {
     throw new StoreError("corrupt_state", `missing checksum file "${sumPath}"`);
   }
   const bytes = disk.readFile(path);
@@ -52,9 +58,21 @@ export function readMetaFile(env: StoreEnvironment, options: MetaFileOptions): U
     );
   }
   const keyPath = `${directory}/${StreamFile.MetaKey}`;
-  if (disk.stat(keyPath) === null) return bytes;
+  if (!names.has(StreamFile.MetaKey)) return bytes;
   if (options.keyGen === null) throw new StoreError("no_main_key");
   const keys = new StoreKeys(env, options.cipher, options.keyGen, options.oldKeyGen);
   const { seed } = keys.openAny(options.keyName, disk.readFile(keyPath));
   return keys.unseal(seed, bytes, isJsonObject).plain;
+}
+
+function namesIn(disk: Disk, directory: string): ReadonlySet<string> {
+  try {
+    return new Set(disk.list(directory).map(({ name }) => name));
+  } catch (error) {
+    // Not there, or not a directory: nothing of what is looked for is inside.
+    if (error instanceof DiskError && (error.code === "ENOENT" || error.code === "ENOTDIR")) {
+      return new Set();
+    }
+    throw error;
+  }
 }

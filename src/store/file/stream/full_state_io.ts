@@ -33,6 +33,9 @@ export const StreamFile = {
   Schedules: "sched.db",
 } as const;
 
+/** Directories beside the one with messages while a purge is under way. */
+export const PurgeDirectory = { Fresh: "__new_msgs__", Old: "__msgs__" } as const;
+
 /** The present state as `index.db` has it. */
 export function currentFullState(core: FileStoreCore): FullState {
   const totals = core.totals;

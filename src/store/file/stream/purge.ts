@@ -18,7 +18,7 @@ import { removeFromSubjects } from "../block/subjects.ts";
 import { replaceBlockFile } from "../block/replace.ts";
 import { recordLength, RecordMark, recordMark, recordSeq } from "../format/record.ts";
 import type { FileStoreCore } from "./core.ts";
-import { dropIndex, tryWriteFullState } from "./full_state_io.ts";
+import { dropIndex, PurgeDirectory, tryWriteFullState } from "./full_state_io.ts";
 import { blockRange, filteredState } from "./queries.ts";
 import {
   EXPLICIT,
@@ -71,8 +71,8 @@ function purgeFiles(core: FileStoreCore, firstSeq: number): void {
   core.markers?.empty();
   core.dirty++;
   core.addBlock(block);
-  const fresh = `${core.options.storeDir}/__new_msgs__`;
-  const old = `${core.options.storeDir}/__msgs__`;
+  const fresh = `${core.options.storeDir}/${PurgeDirectory.Fresh}`;
+  const old = `${core.options.storeDir}/${PurgeDirectory.Old}`;
   disk.removeTree(fresh);
   disk.removeTree(old);
   disk.makeDirs(fresh);

@@ -20,17 +20,21 @@ import { isIntact } from "../block/survey.ts";
 import type { FullState } from "../format/full_state.ts";
 import { type FileStoreCore, StreamSubject } from "./core.ts";
 import { runSchedules } from "./expiry.ts";
-import { moveAside, readIndex, StreamFile } from "./full_state_io.ts";
+import { moveAside, PurgeDirectory, readIndex, StreamFile } from "./full_state_io.ts";
 import { removeFromBlock, VIA_LIMITS } from "./removal.ts";
 
 const BLOCK_NAME = /^(\d+)\.blk$/;
+const OLD_BLOCK_NAME = /^(\d+)\.blk\.old$/;
 const OLD_INDEX_NAME = /^\d+\.(idx|fss)$/;
 
-/** Brings the blocks, subjects and totals back. */
-export function recover(core: FileStoreCore): void {
-  recoverPartialPurge(core);
-  removeOldIndexes(core);
-  settleConversions(core);
+/**
+ * Brings the blocks, subjects and totals back; `entries` are the names in the store's directory.
+ * One look at the directories serves all questions: with thousands of streams asking for files
+ * that are not there is most of the work.
+ */
+export function recover(core: FileStoreCore, entries: ReadonlySet<string>): void {
+  recoverPartialPurge(core, entries);
+  const names = tidyMsgDir(core);
   let prior: FullState | null = null;
   try {
     prior = readIndex(core, (subject, total, firstBlock, lastBlock) => {
@@ -44,12 +48,12 @@ export function recover(core: FileStoreCore): void {
   } catch (error) {
     core.warn(`Recovering stream state from index errored: ${(error as Error).message}`);
   }
-  if (prior === null || !applyIndex(core, prior)) {
+  if (prior === null || !applyIndex(core, prior, names)) {
     core.blocks = [];
     core.byIndex = new Map();
     core.lastBlock = null;
     core.emptySubjects();
-    recoverBlocks(core);
+    recoverBlocks(core, names);
     if (prior !== null && prior.lastSeq > core.totals.lastSeq && !mayLoseEnd(core)) {
       // Messages at the end are gone; their sequences are not used again.
       const time = new Timestamp();
@@ -71,9 +75,11 @@ function mayLoseEnd({ config, options }: FileStoreCore): boolean {
 }
 
 /** Takes the state from `index.db`; false when the blocks have moved on. */
-function applyIndex(core: FileStoreCore, state: FullState): boolean {
-  const { disk } = core.env;
-  const names = new Set(disk.list(core.msgDir).map((entry) => entry.name));
+function applyIndex(
+  core: FileStoreCore,
+  state: FullState,
+  names: ReadonlySet<string>,
+): boolean {
   for (const line of state.blocks) {
     const block = new MsgBlock(core, line.index);
     block.bytes = line.bytes;
@@ -156,10 +162,10 @@ function loseBlock(core: FileStoreCore, block: MsgBlock): void {
 }
 
 /** Reads all blocks. */
-function recoverBlocks(core: FileStoreCore): void {
+function recoverBlocks(core: FileStoreCore, names: ReadonlySet<string>): void {
   const indexes: number[] = [];
-  for (const entry of core.env.disk.list(core.msgDir)) {
-    const match = BLOCK_NAME.exec(entry.name);
+  for (const name of names) {
+    const match = BLOCK_NAME.exec(name);
     if (match !== null) indexes.push(Number(match[1]));
   }
   indexes.sort((a, b) => a - b);
@@ -308,53 +314,63 @@ function eachSpecial(
 }
 
 /** Finishes a purge that a crash interrupted. */
-function recoverPartialPurge(core: FileStoreCore): void {
+function recoverPartialPurge(core: FileStoreCore, entries: ReadonlySet<string>): void {
   const { disk } = core.env;
-  const fresh = `${core.options.storeDir}/__new_msgs__`;
-  const old = `${core.options.storeDir}/__msgs__`;
-  if (disk.stat(fresh) !== null) {
-    const entries = disk.list(fresh);
-    if (entries.some((entry) => BLOCK_NAME.test(entry.name))) {
+  const fresh = `${core.options.storeDir}/${PurgeDirectory.Fresh}`;
+  if (entries.has(PurgeDirectory.Fresh)) {
+    const inside = disk.list(fresh);
+    if (inside.some((entry) => BLOCK_NAME.test(entry.name))) {
       disk.removeTree(core.msgDir);
       disk.rename(fresh, core.msgDir);
     } else {
-      for (const entry of entries) {
+      for (const entry of inside) {
         const match = /^(\d+)\.key$/.exec(entry.name);
         if (match !== null) disk.removeTree(`${core.msgDir}/${match[1]}.blk`);
       }
       disk.removeTree(fresh);
     }
   }
-  disk.removeTree(old);
-  disk.makeDirs(core.msgDir);
-}
-
-/** Removes the index files of nats-server before 2.10; `index.db` has taken their place. */
-function removeOldIndexes(core: FileStoreCore): void {
-  const { disk } = core.env;
-  for (const { name } of disk.list(core.msgDir)) {
-    if (OLD_INDEX_NAME.test(name)) disk.remove(`${core.msgDir}/${name}`);
+  if (entries.has(PurgeDirectory.Old)) {
+    disk.removeTree(`${core.options.storeDir}/${PurgeDirectory.Old}`);
+    disk.makeDirs(core.msgDir);
   }
 }
 
 /**
- * Decides for each block whose re-encryption was interrupted which of its two copies is right: the
- * new one if the new key is there, because the key comes last.
+ * Removes the index files of nats-server before 2.10, `index.db` has taken their place, and settles
+ * conversions. Returns the names of the files that are left.
  */
-function settleConversions(core: FileStoreCore): void {
+function tidyMsgDir(core: FileStoreCore): ReadonlySet<string> {
+  const { disk } = core.env;
+  const names = new Set<string>();
+  const conversions: string[] = [];
+  for (const { name } of disk.list(core.msgDir)) {
+    const match = OLD_BLOCK_NAME.exec(name);
+    if (OLD_INDEX_NAME.test(name)) disk.remove(`${core.msgDir}/${name}`);
+    else if (match !== null) conversions.push(match[1]!);
+    else names.add(name);
+  }
+  for (const index of conversions) {
+    settleConversion(core, Number(index));
+    names.add(`${index}.blk`);
+  }
+  return names;
+}
+
+/**
+ * Decides for a block whose re-encryption was interrupted which of its two copies is right: the new
+ * one if the new key is there, because the key comes last.
+ */
+function settleConversion(core: FileStoreCore, index: number): void {
   const { disk, hasher } = core.env;
-  for (const entry of disk.list(core.msgDir)) {
-    const match = /^(\d+)\.blk\.old$/.exec(entry.name);
-    if (match === null) continue;
-    const block = new MsgBlock(core, Number(match[1]));
-    const old = `${core.msgDir}/${entry.name}`;
-    block.cipher = core.keys?.currentCipher(block) ?? null;
-    const isNew = block.cipher !== null && disk.stat(block.path) !== null &&
-      isIntact(hasher, block.hashKey, block.readRecords());
-    if (isNew) disk.removeTree(old);
-    else {
-      disk.rename(old, block.path);
-      core.warn(`block ${block.index} is taken from before its conversion`);
-    }
+  const block = new MsgBlock(core, index);
+  const old = `${block.path}.old`;
+  block.cipher = core.keys?.currentCipher(block) ?? null;
+  const isNew = block.cipher !== null && disk.stat(block.path) !== null &&
+    isIntact(hasher, block.hashKey, block.readRecords());
+  if (isNew) disk.removeTree(old);
+  else {
+    disk.rename(old, block.path);
+    core.warn(`block ${block.index} is taken from before its conversion`);
   }
 }
