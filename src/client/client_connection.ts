@@ -13,6 +13,7 @@ import type { Connection } from "../core/connection/connection.ts";
 import { Subscription } from "../core/connection/subscription.ts";
 import type { Core } from "../core/core.ts";
 import { publishFromClient } from "../core/deliver/deliver.ts";
+import { traceRefused } from "../core/trace/start_trace.ts";
 import {
   type ClientOperations,
   ClientParser,
@@ -366,6 +367,7 @@ export class ClientConnection implements ClientOperations {
 
   onMaxPayload(sizeBytes: number): ParseStatus {
     const { connection, parser } = this;
+    traceRefused(this.context.core, connection, parser.message, "maximum payload exceeded");
     connection.error(`maximum payload exceeded: ${sizeBytes} vs ${parser.maxPayload}`);
     connection.sendError("Maximum Payload Violation");
     connection.close(ClosedState.MaxPayloadExceeded);

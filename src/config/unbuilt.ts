@@ -51,10 +51,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     (options) => options.authCallout !== null,
   ],
   [
-    "accounts.msg_trace: message tracing is not built yet",
-    (options) => options.accounts.some(({ traceDest }) => traceDest !== ""),
-  ],
-  [
     "ocsp: OCSP stapling is not built yet",
     ({ ocspConfig }) => ocspConfig !== null && ocspConfig.mode !== "never",
   ],

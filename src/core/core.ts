@@ -10,6 +10,7 @@ import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { NamedServer } from "./connection/client_info.ts";
 import type { Connection } from "./connection/connection.ts";
+import type { MessageTrace } from "./trace/message_trace.ts";
 import { InternalClient } from "./internal/internal_client.ts";
 import { SlabPool } from "./connection/outbound.ts";
 
@@ -60,6 +61,10 @@ export class Core {
   server: NamedServer = { name: "", cluster: "" };
   /** Short for the server's name, in subjects. */
   serverHash = "";
+  /** The trace of the message that is being delivered, or null. */
+  trace: MessageTrace | null = null;
+  /** How this server names itself in events, ready for JSON; null without a system account. */
+  describeServer: (() => unknown) | null = null;
   /** Monotonic milliseconds of this turn; read again at each read batch. */
   turnMs: number;
   /** A receiver with so much pending that whoever writes to it should pause for a moment. */

@@ -11,7 +11,7 @@ import type { Permissions, SubjectPermission } from "../config/mod.ts";
 import type { Account } from "../core/account/account.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import { InternalClient } from "../core/internal/internal_client.ts";
-import { type EventServer, serverApiResponse } from "./server_info.ts";
+import { type EventServer, serverApiResponse, serverInfo } from "./server_info.ts";
 
 /** Asks all servers, or one by its id, for their names. */
 const SERVER_PREFIX = "$SYS.REQ.SERVER.";
@@ -33,6 +33,7 @@ export class SystemServices {
   start(): void {
     const { core, info } = this.server;
     if (core.systemAccount === null) return;
+    core.describeServer = () => serverInfo(this.server, ++this.#sequence);
     for (const whom of ["PING", info.server_id]) {
       this.#client.subscribe(
         core.systemAccount,

@@ -147,6 +147,8 @@ export class ClientParser {
   state: ParserState = OP_START;
   /** Where `parse` stopped. */
   position = 0;
+  /** End of the bytes that were read last. */
+  #readEnd = 0;
   /** Why `parse` failed, for the log. */
   errorText = "";
   /** Longest control line. */
@@ -182,6 +184,7 @@ export class ClientParser {
   parse(buffer: Uint8Array, start: number, end: number): ParseStatus {
     let i = start;
     this.#argStart = start;
+    this.#readEnd = end;
     while (i < end) {
       if (this.state === OP_START && !this.awaitingConnect && !this.trace) {
         const next = this.#fastPublish(buffer, i, end);
@@ -464,6 +467,7 @@ export class ClientParser {
         if (this.trace) {
           operations.onTrace(state === PUB_ARG ? "PUB" : "HPUB", args, start, end);
         }
+        this.#borrowBody(buffer, i + 1);
         status = this.#publishArguments(state === HPUB_ARG, args, start, end);
         if (status !== ParseStatus.Ok) return status;
         this.#drop = 0;
@@ -546,6 +550,14 @@ export class ClientParser {
     }
     if (this.pedantic) this.operations.onPedanticSubject(m);
     return ParseStatus.Ok;
+  }
+
+  /** Shows what has come so far of the body of a message, whose arguments are read next. */
+  #borrowBody(buffer: Uint8Array, start: number): void {
+    const m = this.message;
+    m.payload = buffer;
+    m.payloadStart = start;
+    m.payloadEnd = this.#readEnd;
   }
 
   /** Keeps what an unfinished operation needs of a buffer that is about to be reused. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { byteStringOf } from "../base/text/byte_string.ts";
+
 /** No buffer at all. */
 export const NO_BYTES = new Uint8Array(0);
 
@@ -46,6 +48,20 @@ export class InboundMessage {
   contiguous = false;
   /** The subject is the one to show, wherever the message goes. */
   keepsSubject = false;
+
+  /** Gives the message, whose arguments are its own, another body, which ends with CR LF. */
+  replaceBody(body: Uint8Array, headerBytes: number): void {
+    this.payload = body;
+    this.payloadStart = 0;
+    this.payloadEnd = body.length;
+    this.headerBytes = headerBytes;
+    this.sizeBytes = body.length - 2;
+    const subject = byteStringOf(this.args, this.subjectStart, this.subjectEnd);
+    const reply = this.replyStart < 0
+      ? ""
+      : byteStringOf(this.args, this.replyStart, this.replyEnd);
+    this.address(subject, reply);
+  }
 
   /**
    * Gives the message its own arguments: subject and reply (byte strings; reply empty for none)

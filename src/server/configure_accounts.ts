@@ -19,6 +19,8 @@ export function configureAccounts(core: Core): void {
     if (declared.name === SYSTEM_ACCOUNT) options.systemAccount ||= SYSTEM_ACCOUNT;
     const account = core.addAccount(byteStringOfText(declared.name));
     account.defaultPermissions = declared.defaultPermissions;
+    account.traceDestination = byteStringOfText(declared.traceDest);
+    account.traceSampling = declared.traceDestSampling;
     if (declared.mappings.length > 0) {
       const mappings = new SubjectMappings(core.env.random.below, options.cluster.name);
       for (const { source, destinations } of declared.mappings) {

@@ -34,6 +34,7 @@ const COLD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
   "src/protocol/message_header.ts": {
     "where the headers themselves are asked for": ["canonicalHeaderName", "readMessageHeader"],
   },
+  "src/core/deliver/refuse.ts": { "for refused messages": ["refusePublishTo", "refuseReply"] },
   "src/core/deliver/service.ts": {
     "for services whose latency is measured": ["sampleOf"],
     "for requests that pass several accounts": ["forwardedInfo"],
@@ -64,7 +65,6 @@ const COLD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
     "when a subscription comes or goes": ["delete", "makeResult", "collect"],
   },
   "src/core/deliver/deliver.ts": {
-    "for refused messages": ["refusePublish", "refuseReply"],
     "for mapped subjects": ["mapSubject"],
     "where nobody listens": ["noResponders"],
     "once per subscription": ["noteLimit"],

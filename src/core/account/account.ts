@@ -54,6 +54,10 @@ export class Account {
   totalConnections = 0;
   /** When the account was last changed, ms since the epoch. */
   updatedMs = 0;
+  /** Where messages with a trace context of W3C are traced to, a byte string; empty is nowhere. */
+  traceDestination = "";
+  /** Percentage of those messages that is traced, 1 to 100. */
+  traceSampling = 100;
   streamImports: StreamImport[] = [];
   serviceImports: ServiceImport[] = [];
   // Most accounts have neither, and there may be many.

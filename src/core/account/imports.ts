@@ -46,6 +46,7 @@ export class StreamImport {
   #lastLocal = "";
 
   constructor(
+    readonly importer: Account,
     readonly exporter: Account,
     /** The exporter's subject. */
     readonly from: string,
@@ -163,6 +164,7 @@ export function addStreamImport(
     throw new ServerError("ErrStreamImportDuplicate");
   }
   const added = new StreamImport(
+    importer,
     exporter,
     from,
     to,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bytesOfByteString, byteStringOf, textOfByteString } from "../../base/text/byte_string.ts";
+import { bytesOfByteString, byteStringOf } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { InboundMessage } from "../../protocol/mod.ts";
 import type { SublistResult } from "../../sublist/mod.ts";
@@ -15,21 +15,18 @@ import type { StreamImport } from "../account/imports.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
+import { deliverTraced } from "../trace/deliver_traced.ts";
+import { startTrace } from "../trace/start_trace.ts";
+import { mayAskForTrace } from "../trace/trace_headers.ts";
+import { isReservedReply, isReservedSubject, refusePublish, refuseReply } from "./refuse.ts";
 import { deliverServiceReply, deliverServiceRequest, type ServiceHop } from "./service.ts";
 
 const CR = 13;
 const LF = 10;
 const BLANK = 32;
-const DOLLAR = 36;
-const UNDERSCORE = 95;
 
 /** Below this many bytes a loop copies faster than `set(subarray)`. */
 const LOOP_COPY_BYTES_MAX = 40;
-
-const GATEWAY_REPLY_PREFIX = "_GR_.";
-const RAFT_PREFIX = "$NRG.";
-const SERVICE_REPLY_PREFIX = "_R_.";
-const ACK_PREFIX = "$JS.ACK.";
 
 /** Pending bytes of a receiver at which those who write to it pause for a moment. */
 const CROWDED_BYTES = 1024 * 1024;
@@ -37,44 +34,33 @@ const CROWDED_BYTES = 1024 * 1024;
 /** Messages of a slow consumer pass when less than this share of `max_pending` is pending. */
 const STALL_SHARE = 0.75;
 
-/** Whether the bytes begin with `prefix` and go on. */
-function goesBeyond(buffer: Uint8Array, start: number, end: number, prefix: string): boolean {
-  return end - start > prefix.length && hasPrefix(buffer, start, end, prefix);
-}
-
-function hasPrefix(buffer: Uint8Array, start: number, end: number, prefix: string): boolean {
-  if (end - start < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) {
-    if (buffer[start + i] !== prefix.charCodeAt(i)) return false;
-  }
-  return true;
-}
-
-/** Replies that only the server itself may use. */
-function isReservedReply(buffer: Uint8Array, start: number, end: number): boolean {
-  const first = buffer[start];
-  if (first === DOLLAR) return goesBeyond(buffer, start, end, ACK_PREFIX);
-  if (first !== UNDERSCORE) return false;
-  return hasPrefix(buffer, start, end, SERVICE_REPLY_PREFIX) ||
-    goesBeyond(buffer, start, end, GATEWAY_REPLY_PREFIX);
-}
-
-function refusePublish(from: Connection, m: InboundMessage): void {
-  const subject = textOfByteString(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
-  from.sendError(`Permissions Violation for Publish to ${goQuote(subject)}`);
-  from.error(`Publish Violation - Subject ${goQuote(subject)}`);
-}
-
-function refuseReply(from: Connection, m: InboundMessage): void {
-  const reply = textOfByteString(byteStringOf(m.args, m.replyStart, m.replyEnd));
-  from.sendError(`Permissions Violation for Publish with Reply of ${goQuote(reply)}`);
-  from.error(`Publish Violation - Reply ${goQuote(reply)}`);
-}
-
 /** Handles a message published by a client: checks it and hands it to all who match. */
 export function publishFromClient(core: Core, from: Connection, m: InboundMessage): void {
   const account = from.account;
   if (account === null || from.closed) return;
+  if (m.headerBytes > 0 && asksForTrace(account, m)) publishTraced(core, from, account, m);
+  else publish(core, from, account, m);
+}
+
+function asksForTrace(account: Account, m: InboundMessage): boolean {
+  const start = m.payloadStart;
+  const external = account.traceDestination !== "";
+  return mayAskForTrace(m.payload, start, start + m.headerBytes, external);
+}
+
+function publishTraced(core: Core, from: Connection, account: Account, m: InboundMessage): void {
+  const { trace, skip } = startTrace(core, from, account, m);
+  if (skip) return;
+  core.trace = trace;
+  try {
+    publish(core, from, account, m);
+  } finally {
+    core.trace = null;
+  }
+  if (trace !== null) trace.send();
+}
+
+function publish(core: Core, from: Connection, account: Account, m: InboundMessage): void {
   // Permissions are about where a message goes, not about what its sender called it.
   if (account.mapper !== null) mapSubject(account, from, m);
   if (from.trace) tracePayload(core, from, m, "<<-");
@@ -88,13 +74,10 @@ export function publishFromClient(core: Core, from: Connection, m: InboundMessag
   stats.inBytes += size;
   stats.inClientMsgs++;
   stats.inClientBytes += size;
-  const first = m.args[m.subjectStart];
-  if (
-    (first === UNDERSCORE &&
-      goesBeyond(m.args, m.subjectStart, m.subjectEnd, GATEWAY_REPLY_PREFIX)) ||
-    (first === DOLLAR && account !== core.systemAccount &&
-      hasPrefix(m.args, m.subjectStart, m.subjectEnd, RAFT_PREFIX))
-  ) return refusePublish(from, m);
+  const { args, subjectStart, subjectEnd } = m;
+  if (isReservedSubject(args, subjectStart, subjectEnd, account === core.systemAccount)) {
+    return refusePublish(from, m);
+  }
   const permissions = from.permissions;
   if (permissions !== null && permissions.limitsPublish) {
     const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
@@ -113,6 +96,7 @@ function mapSubject(account: Account, from: Connection, m: InboundMessage): void
   const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
   const mapped = account.mapper!.map(subject);
   if (mapped === null || mapped === subject) return;
+  from.core.trace?.addSubjectMapping(mapped);
   if (from.trace) from.traceLine(`<<- [MAPPING ${subject} -> ${mapped}]`);
   // The new subject goes in front of a copy of the arguments behind the old one.
   const shift = mapped.length - (m.subjectEnd - m.subjectStart);
@@ -182,7 +166,8 @@ export function deliverToMatches(
   return delivered;
 }
 
-function deliverOne(
+/** Delivers to one subscription. Returns whether it got the message. */
+export function deliverOne(
   core: Core,
   from: Connection | null,
   account: Account,
@@ -190,13 +175,15 @@ function deliverOne(
   m: InboundMessage,
   hop: ServiceHop | null,
 ): boolean {
+  const { trace } = core;
+  if (trace !== null) return deliverTraced(core, from, account, subscription, m, hop, trace);
   const to = subscription.connection;
   if (to === null) return deliverInternal(core, from, account, subscription, m, hop);
   if ((to === from && !to.echo) || subscription.closed || to.closed) return false;
   const link = subscription.streamImport;
   // What a service was asked is no message of a stream.
   if (link !== null && hop !== null) return false;
-  const shown = link === null || m.keepsSubject ? null : localSubject(link, m);
+  const shown = shownSubject(link, m);
   const permissions = to.permissions;
   if (permissions !== null && permissions.checksDeliveries) {
     const subject = shown ?? byteStringOf(m.args, m.subjectStart, m.subjectEnd);
@@ -204,9 +191,7 @@ function deliverOne(
   }
   const out = to.out;
   const { maxPending, noFastProducerStall } = core.options;
-  if (from !== null && out.length > 1024 && out.pendingBytes > maxPending * STALL_SHARE) {
-    if (noFastProducerStall) return false;
-  }
+  if (noFastProducerStall && isStalled(core, from, to)) return false;
   const counted = subscription.original ?? subscription;
   const sequence = ++counted.delivered;
   const max = counted.max;
@@ -237,7 +222,15 @@ function deliverOne(
   return true;
 }
 
-function localSubject(link: StreamImport, m: InboundMessage): string {
+/** Whether `to` has so much pending that who publishes should wait for it. */
+export function isStalled(core: Core, from: Connection | null, { out }: Connection): boolean {
+  return from !== null && out.length > 1024 &&
+    out.pendingBytes > core.options.maxPending * STALL_SHARE;
+}
+
+/** The subject that an importer of a stream sees of a message; null is that of the message. */
+export function shownSubject(link: StreamImport | null, m: InboundMessage): string | null {
+  if (link === null || m.keepsSubject) return null;
   return link.localSubject(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
 }
 
@@ -245,7 +238,8 @@ function noteLimit(to: Connection, { max, sid }: Subscription): void {
   to.debug(`Auto-unsubscribe limit of ${max} reached for sid '${sid}'`);
 }
 
-function deliverInternal(
+/** Delivers to a part of the server. Returns whether it took the message. */
+export function deliverInternal(
   core: Core,
   from: Connection | null,
   account: Account,
@@ -267,9 +261,7 @@ function deliverInternal(
   return subscription.handler!(
     subscription,
     account,
-    streamImport === null || m.keepsSubject
-      ? byteStringOf(m.args, m.subjectStart, m.subjectEnd)
-      : localSubject(streamImport, m),
+    shownSubject(streamImport, m) ?? byteStringOf(m.args, m.subjectStart, m.subjectEnd),
     m.replyStart < 0 ? "" : byteStringOf(m.args, m.replyStart, m.replyEnd),
     m.payload.subarray(m.payloadStart, m.payloadEnd - 2),
     Math.max(0, m.headerBytes),

@@ -35,6 +35,7 @@ import {
 } from "../connection/client_info.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Core } from "../core.ts";
+import { deliverTracedReply, deliverTracedRequest } from "../trace/service_traced.ts";
 import { deliverToMatches } from "./deliver.ts";
 
 const ACK_PREFIX = "$JS.ACK.";
@@ -100,19 +101,21 @@ export function deliverServiceRequest(
   const message = new InboundMessage();
   copyBody(message, m, info);
   message.address(target, reply);
-  const delivered = deliverToMatches(
-    core,
-    from,
-    exporter,
-    exporter.sublist.match(target),
-    message,
-    {
-      service,
-      share,
-      previous: hop,
-    },
-  );
-  if (owed !== null && !delivered) exporter.replies(core).remove(owed, "no delivery");
+  const next = { service, share, previous: hop };
+  const { trace } = core;
+  const delivered = trace === null
+    ? deliverToMatches(core, from, exporter, exporter.sublist.match(target), message, next)
+    : deliverTracedRequest(
+      core,
+      from,
+      account,
+      link,
+      { account: exporter, from: subject, message, hop: next },
+      trace,
+    );
+  if (owed !== null && (!delivered || (trace !== null && trace.only))) {
+    exporter.replies(core).remove(owed, delivered ? "done" : "no delivery");
+  }
   return delivered;
 }
 
@@ -244,18 +247,16 @@ export function deliverServiceReply(
   const message = new InboundMessage();
   copyBody(message, m, "");
   message.address(target, reply);
-  const delivered = deliverToMatches(
-    core,
-    from,
-    importer,
-    importer.sublist.match(target),
-    message,
-    {
-      service,
-      share,
-      previous: hop,
-    },
-  );
+  const next = { service, share, previous: hop };
+  const { trace } = core;
+  const delivered = trace === null
+    ? deliverToMatches(core, from, importer, importer.sublist.match(target), message, next)
+    : deliverTracedReply(
+      core,
+      from,
+      { account: importer, from: owed.subject, message, hop: next },
+      trace,
+    );
   if (responseType !== "Singleton" && delivered) owed.activeMs = core.env.clock.monotonicMs();
   if (back !== null && !delivered) importer.replies(core).remove(back, "no delivery");
   const last = responseType === "Singleton" || message.sizeBytes === 0;

@@ -87,6 +87,9 @@ export class InternalClient {
     // A handler may publish in turn, while the outer message is still being delivered.
     const nested = this.#depth > 0;
     const message = nested ? new InboundMessage() : this.#message;
+    // What the server says while it handles a traced message is not that message.
+    const { trace } = this.core;
+    this.core.trace = null;
     this.#depth++;
     try {
       this.#fill(message, nested, subject, reply, headers, payload);
@@ -94,6 +97,7 @@ export class InternalClient {
       return deliverToMatches(this.core, null, account, found, message);
     } finally {
       this.#depth--;
+      this.core.trace = trace;
     }
   }
 
@@ -147,11 +151,14 @@ export class InternalClient {
     m.payloadEnd = stored.payloadEnd + 2;
     m.contiguous = false;
     m.keepsSubject = true;
+    const { trace } = this.core;
+    this.core.trace = null;
     this.#depth++;
     try {
       return deliverToMatches(this.core, null, account, found, m);
     } finally {
       this.#depth--;
+      this.core.trace = trace;
     }
   }
 

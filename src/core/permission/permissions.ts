@@ -137,8 +137,8 @@ export class ConnectionPermissions {
     return denied;
   }
 
-  /** Whether a publish is allowed, tracked replies included. */
-  canPublish(subject: string, nowMs: number): boolean {
+  /** Whether a publish is allowed, tracked replies included unless `replies` is false. */
+  canPublish(subject: string, nowMs: number, replies: boolean = true): boolean {
     if (!this.limitsPublish) return true;
     const cached = this.#publishCache.get(subject);
     if (cached !== undefined) return cached;
@@ -147,7 +147,9 @@ export class ConnectionPermissions {
     if (allowed && this.#publishDeny !== null) {
       allowed = this.#publishDeny.numInterest(subject).plain === 0;
     }
-    if (!allowed && this.response !== null) return this.#replyAllowed(subject, nowMs);
+    if (!allowed && this.response !== null) {
+      return replies && this.#replyAllowed(subject, nowMs);
+    }
     if (this.#publishCache.size >= PUBLISH_CACHE_MAX) this.#publishCache.clear();
     this.#publishCache.set(subject, allowed);
     return allowed;

@@ -17,6 +17,7 @@ import { checkMessage, checkSizes, MessageNotes } from "./msg_checks.ts";
 import { purgeStream } from "./removal.ts";
 import { rePublish } from "./republish.ts";
 import type { Stream } from "./stream.ts";
+import { receiveTraced } from "./traced.ts";
 
 const STATUS_LINE_BYTES = 10;
 const BLANK = 32;
@@ -37,6 +38,10 @@ export function receive(
   headerBytes: number,
 ): void {
   if (stream.closed) return;
+  const { trace } = stream.js.core;
+  if (trace !== null) {
+    return receiveTraced(stream, trace, subject, reply, message, headerBytes);
+  }
   const headers = message.subarray(0, headerBytes);
   const payload = message.subarray(headerBytes);
   const plain = headerBytes === 0 ? headers : withoutStatus(headers);
