@@ -34,9 +34,10 @@ export function freePort(): number {
   return port;
 }
 
-/** Resolves when somebody listens. */
-export async function waitForPort(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+/** Resolves when somebody listens; gives up after `waitMsMax`. */
+export async function waitForPort(port: number, waitMsMax = 5000): Promise<void> {
+  const untilMs = performance.now() + waitMsMax;
+  while (performance.now() < untilMs) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
       return;

@@ -4,7 +4,7 @@
  * the memory of the process, and how long a restart takes.
  *
  * ```sh
- * deno run -A bench/scale.ts [--case=subjects]
+ * deno run -A bench/scale.ts [--case=subjects] [--min=1] [--max=1000]
  * ```
  *
  * @module
@@ -14,6 +14,7 @@ import { freePort, type Kind, option, startServer, waitForPort } from "./harness
 
 const MESSAGES = 50_000;
 const OUTSTANDING = 500;
+const START_MS_MAX = 120_000;
 
 interface Scale {
   readonly name: string;
@@ -117,61 +118,71 @@ function residentMiB(pid: number): number {
   return Number(kib) / 1024;
 }
 
-async function stop(server: Deno.ChildProcess): Promise<void> {
-  server.kill("SIGINT");
-  await server.status;
+/** A server that is measured; ends with its block. */
+class Measured implements AsyncDisposable {
+  private constructor(
+    readonly process: Deno.ChildProcess,
+    readonly nc: NatsConnection,
+    /** From the start until a client was served. */
+    readonly startMs: number,
+  ) {}
+
+  /** Starts a server on `directory`. */
+  static async start(kind: Kind, directory: string): Promise<Measured> {
+    const port = freePort();
+    const beganMs = performance.now();
+    const process = startServer(kind, port, ["-js", "-sd", directory]);
+    try {
+      await waitForPort(port, START_MS_MAX);
+      const nc = await connect({ servers: `127.0.0.1:${port}`, timeout: START_MS_MAX });
+      await api(nc, "INFO");
+      return new Measured(process, nc, performance.now() - beganMs);
+    } catch (error) {
+      process.kill("SIGKILL");
+      await process.status;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.nc.close();
+    this.process.kill("SIGINT");
+    await this.process.status;
+  }
 }
 
-/** Starts a server on `directory`; returns how long it took until a client was served. */
-async function start(kind: Kind, directory: string) {
-  const port = freePort();
-  const beganMs = performance.now();
-  const server = startServer(kind, port, ["-js", "-sd", directory]);
-  await waitForPort(port);
-  const nc = await connect({ servers: `127.0.0.1:${port}`, timeout: 120_000 });
-  await api(nc, "INFO");
-  return { server, nc, startMs: performance.now() - beganMs };
+async function measureIn(kind: Kind, scale: Scale, size: number, directory: string) {
+  const figures: number[] = [];
+  {
+    await using server = await Measured.start(kind, directory);
+    const beganMs = performance.now();
+    await scale.build(server.nc, size);
+    const builtMs = performance.now();
+    await inParallel(MESSAGES, () => publish(server.nc, scale.subject, "0123456789abcdef"));
+    const publishedMs = performance.now();
+    figures.push(builtMs - beganMs, MESSAGES / (publishedMs - builtMs) * 1000);
+    figures.push(residentMiB(server.process.pid));
+  }
+  await using server = await Measured.start(kind, directory);
+  figures.push(server.startMs, residentMiB(server.process.pid));
+  console.log([scale.name, size, kind, ...figures.map(Math.round)].join(";"));
 }
 
 async function measure(kind: Kind, scale: Scale, size: number): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
-    const first = await start(kind, directory);
-    const beganMs = performance.now();
-    await scale.build(first.nc, size);
-    const buildMs = performance.now() - beganMs;
-    const publishMs = performance.now();
-    await inParallel(MESSAGES, () => publish(first.nc, scale.subject, "0123456789abcdef"));
-    const rate = MESSAGES / (performance.now() - publishMs) * 1000;
-    const mib = residentMiB(first.server.pid);
-    await first.nc.close();
-    await stop(first.server);
-    const second = await start(kind, directory);
-    const restartedMib = residentMiB(second.server.pid);
-    await second.nc.close();
-    await stop(second.server);
-    console.log(
-      [
-        scale.name,
-        size,
-        kind,
-        Math.round(buildMs),
-        Math.round(rate),
-        Math.round(mib),
-        Math.round(second.startMs),
-        Math.round(restartedMib),
-      ].join(";"),
-    );
+    await measureIn(kind, scale, size, directory);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
 }
 
 const wanted = option("case", "");
+const sizeMin = Number(option("min", "0"));
 const sizeMax = Number(option("max", "Infinity"));
 console.log("what;size;server;build ms;publishes/s then;MiB then;restart ms;MiB after restart");
 for (const scale of SCALES.filter(({ name }) => name.includes(wanted))) {
-  for (const size of scale.sizes.filter((one) => one <= sizeMax)) {
+  for (const size of scale.sizes.filter((one) => one >= sizeMin && one <= sizeMax)) {
     for (const kind of ["natsts", "go"] as const) await measure(kind, scale, size);
   }
 }
