@@ -7,6 +7,7 @@
  */
 import { byteStringOf, textOfByteString } from "../base/text/byte_string.ts";
 import { goQuote } from "../base/text/go_format.ts";
+import type { Account } from "../core/account/account.ts";
 import { type Authenticator, AuthOutcome } from "../core/auth/authenticator.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
@@ -207,10 +208,14 @@ export class ClientConnection implements ClientOperations {
   #authenticated(outcome: AuthOutcome): ParseStatus {
     const { connection, parser } = this;
     const { connect } = connection;
-    if (outcome === AuthOutcome.AccountFull) return ParseStatus.Ended;
-    if (outcome === AuthOutcome.Refused || connect.new_account || connect.account !== "") {
-      return this.#authViolation();
+    const { events } = connection.core;
+    if (outcome === AuthOutcome.AccountFull) {
+      events?.refused(connection, connection.account, connection.authReason);
+      return ParseStatus.Ended;
     }
+    if (outcome === AuthOutcome.Refused) return this.#authViolation(connection.account);
+    events?.connected(connection);
+    if (connect.new_account || connect.account !== "") return this.#authViolation(null);
     parser.maxPayload = connection.maxPayload;
     connection.describe(!this.#described);
     this.#described = true;
@@ -228,8 +233,10 @@ export class ClientConnection implements ClientOperations {
     return ParseStatus.Ok;
   }
 
-  #authViolation(): ParseStatus {
+  /** Ends a connection without the right to be here; `account` is where it tried to get in. */
+  #authViolation(account: Account | null): ParseStatus {
     const { connection } = this;
+    connection.core.events?.refused(connection, account, connection.authReason);
     connection.error(
       connection.rawAuthUser === ""
         ? "authentication error"
@@ -242,13 +249,15 @@ export class ClientConnection implements ClientOperations {
 
   onMissingConnect(): ParseStatus {
     const { context, connection, parser } = this;
-    if (context.auth.noAuthUser === null) return this.#authViolation();
+    if (context.auth.noAuthUser === null) return this.#authViolation(null);
     connection.clearAuthTimer();
     connection.connectReceived = true;
     parser.awaitingConnect = false;
-    return context.auth.check(connection) === AuthOutcome.Accepted
-      ? ParseStatus.Ok
-      : this.#authViolation();
+    if (context.auth.check(connection) !== AuthOutcome.Accepted) {
+      return this.#authViolation(connection.account);
+    }
+    connection.core.events?.connected(connection);
+    return ParseStatus.Ok;
   }
 
   onSub(parser: ClientParser, buffer: Uint8Array, start: number, end: number): ParseStatus {

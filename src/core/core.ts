@@ -9,6 +9,7 @@ import type { Clock, Logger, Loop, PasswordChecker, Random, TimerHandle } from "
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { NamedServer } from "./connection/client_info.ts";
+import type { ClientEvents } from "./connection/client_events.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { MessageTrace } from "./trace/message_trace.ts";
 import { InternalClient } from "./internal/internal_client.ts";
@@ -63,6 +64,8 @@ export class Core {
   serverHash = "";
   /** The trace of the message that is being delivered, or null. */
   trace: MessageTrace | null = null;
+  /** Hears of clients; null without a system account. */
+  events: ClientEvents | null = null;
   /** How this server names itself in events, ready for JSON; null without a system account. */
   describeServer: (() => unknown) | null = null;
   /** Monotonic milliseconds of this turn; read again at each read batch. */
@@ -94,6 +97,7 @@ export class Core {
       });
       account.updatedMs = this.env.clock.nowMs();
       this.accounts.set(name, account);
+      this.events?.accountAdded(account);
     }
     return account;
   }

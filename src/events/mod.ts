@@ -1,7 +1,7 @@
 /**
- * System services and events.
+ * The system account: events and services.
  *
  * @module
  */
-export * from "./server_info.ts";
-export * from "./system_services.ts";
+export type { EventServer } from "./server_info.ts";
+export { SystemEvents } from "./system_events.ts";

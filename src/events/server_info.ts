@@ -1,23 +1,29 @@
 /**
  * How a server names itself in system events and in answers of system services.
  *
- * Reference: ServerInfo and ServerAPIResponse in server/events.go.
+ * Reference: ServerInfo in server/events.go.
  *
  * @module
  */
 import { encodeTime } from "../base/json/mod.ts";
-import { goJson } from "../base/text/go_format.ts";
-import { mergedFeatureFlags, type Options } from "../config/mod.ts";
-import type { Core } from "../core/core.ts";
-import type { Clock } from "../platform/mod.ts";
-import type { Info } from "../protocol/mod.ts";
+import { mergedFeatureFlags } from "../config/mod.ts";
+import type { Connection } from "../core/connection/connection.ts";
+import type { Loop, Profiler, Random } from "../platform/mod.ts";
+import type { MonitoredServer, MonitorEnvironment } from "../monitor/mod.ts";
 
-/** What system services need to know of a server. */
-export interface EventServer {
-  readonly core: Core;
-  readonly options: Options;
-  readonly info: Info;
-  readonly env: { readonly clock: Clock };
+/** What system events and services need of a server. */
+export interface EventServer extends MonitoredServer {
+  readonly env: MonitorEnvironment & {
+    readonly loop: Loop;
+    readonly random: Random;
+    readonly profiler: Profiler;
+  };
+  /** What `/varz` shows. */
+  varz(): Record<string, unknown>;
+  /** Reads the configuration again; rejects with what cannot be changed. */
+  readonly reload?: () => Promise<void>;
+  /** Tells a client that the server is about to go. False when it would not understand. */
+  announceLameDuck(connection: Connection): boolean;
 }
 
 /** Capabilities of a server with JetStream: enabled, binary stream snapshots, account NRG. */
@@ -46,9 +52,4 @@ export function serverInfo(server: EventServer, sequence: number) {
     seq: sequence,
     time: encodeTime(env.clock.nowNs()),
   };
-}
-
-/** The answer of a system service, in JSON. */
-export function serverApiResponse(server: EventServer, sequence: number, data: unknown): string {
-  return goJson({ server: serverInfo(server, sequence), data });
 }

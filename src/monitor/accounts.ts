@@ -46,24 +46,28 @@ function accountDetail(server: MonitoredServer, account: Account) {
     client_connections: clientCount(account),
     subscriptions: account.sublist.count,
     mappings: mappings(account),
-    name_tag: name,
+    name_tag: textOfByteString(account.nameTag),
     sublist_stats: sublistFields(account.sublist.stats()),
   };
+}
+
+/** One account in detail. @throws {BadRequestError} */
+export function accountInfo(server: MonitoredServer, name: string) {
+  const account = server.core.accounts.get(byteStringOfText(name));
+  if (account === undefined) throw new BadRequestError(`Account ${name} does not exist`);
+  return accountDetail(server, account);
 }
 
 /** What `/accountz` shows: all names, or the one account asked for. @throws {BadRequestError} */
 export function accountz(server: MonitoredServer, name = "") {
   const { core: { accounts, systemAccount }, env } = server;
-  const account = accounts.get(byteStringOfText(name));
-  if (name !== "" && account === undefined) {
-    throw new BadRequestError(`Account ${name} does not exist`);
-  }
+  const detail = name === "" ? undefined : accountInfo(server, name);
   return {
     server_id: server.info.server_id,
     now: timeText(env.clock.nowNs()),
     system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
     accounts: name === "" ? [...accounts.keys()].map(textOfByteString) : undefined,
-    account_detail: account === undefined ? undefined : accountDetail(server, account),
+    account_detail: detail,
   };
 }
 
@@ -72,12 +76,12 @@ function traffic(msgs: number, bytes: number) {
   return { msgs, bytes, gateways: none(), routes: none(), leafs: none() };
 }
 
-function accountStatistics(account: Account) {
-  const name = textOfByteString(account.name);
+/** The figures of an account, as reports of accounts have them. */
+export function accountStatistics(account: Account) {
   const connections = clientCount(account);
   return {
-    acc: name,
-    name,
+    acc: textOfByteString(account.name),
+    name: textOfByteString(account.nameTag),
     conns: connections,
     leafnodes: 0,
     total_conns: connections,
@@ -88,9 +92,21 @@ function accountStatistics(account: Account) {
   };
 }
 
-/** What `/accstatz` shows; accounts without connections only with `unused`. */
-export function accountStatz(server: MonitoredServer, options: { unused?: boolean } = {}) {
-  const shown = [...server.core.accounts.values()]
+/** Which accounts `/accstatz` shows. */
+export interface AccountStatzOptions {
+  /** Those without connections, too. */
+  readonly unused?: boolean;
+  /** Only those with these names; all when empty. */
+  readonly accounts?: readonly string[];
+}
+
+/** What `/accstatz` shows. */
+export function accountStatz(server: MonitoredServer, options: AccountStatzOptions = {}) {
+  const { accounts } = server.core;
+  const asked = (options.accounts ?? []).map((name) => accounts.get(byteStringOfText(name)))
+    .filter((account) => account !== undefined);
+  const named = (options.accounts ?? []).length > 0;
+  const shown = (named ? asked : [...accounts.values()])
     .filter((account) => options.unused === true || clientCount(account) > 0);
   return {
     server_id: server.info.server_id,

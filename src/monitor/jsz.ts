@@ -22,6 +22,8 @@ import {
   time,
   uint64,
 } from "../base/json/mod.ts";
+import { byteStringOfText } from "../base/text/byte_string.ts";
+import { goQuote } from "../base/text/go_format.ts";
 import type { JetStreamLimits } from "../config/mod.ts";
 import type { JetStream, JetStreamConfig, JsAccount } from "../jetstream/mod.ts";
 import type { Consumer } from "../jetstream/consumer/consumer.ts";
@@ -433,7 +435,27 @@ function jsInfo(server: MonitoredServer, asked: JszOptions): JsInfo {
   };
 }
 
+/** What `/jsz` shows, as JSON on one line. @throws {BadRequestError} */
+export function jszJson(server: MonitoredServer, options: JszOptions = {}): string {
+  return encodeJson(infoShape, jsInfo(server, options));
+}
+
 /** What `/jsz` shows, as JSON. @throws {BadRequestError} */
 export function jsz(server: MonitoredServer, options: JszOptions = {}): string {
-  return indentJson(encodeJson(infoShape, jsInfo(server, options)));
+  return indentJson(jszJson(server, options));
+}
+
+/** One account of JetStream, as JSON on one line. @throws {BadRequestError} */
+export function jszAccount(server: MonitoredServer, options: JszOptions): string {
+  const { jetStream: js, core } = server;
+  const name = options.account ?? "";
+  if (js === null) throw new BadRequestError("jetstream not enabled");
+  if (!core.accounts.has(byteStringOfText(name))) {
+    throw new BadRequestError(`account ${goQuote(name)} not found`);
+  }
+  const account = js.accounts.get(byteStringOfText(name));
+  if (account === undefined) {
+    throw new BadRequestError(`account ${goQuote(name)} not jetstream enabled`);
+  }
+  return encodeJson(accountDetailShape, accountDetail(account, options));
 }

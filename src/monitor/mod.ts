@@ -4,12 +4,14 @@
  * @module
  */
 export { gatewayz, leafz, routez } from "./absent_features.ts";
-export { jsz, type JszOptions } from "./jsz.ts";
-export { accountStatz, accountz } from "./accounts.ts";
+export { jsz, jszAccount, jszJson, type JszOptions } from "./jsz.ts";
+export { accountInfo, accountStatistics, accountStatz, accountz } from "./accounts.ts";
 export { connz, type ConnzOptions } from "./connz.ts";
-export { BadRequestError, uptimeText } from "./go_values.ts";
+export { BadRequestError, nsOfMs, timeText, uptimeText } from "./go_values.ts";
 export { healthz, type HealthzOptions } from "./healthz.ts";
 export { type Monitor, startMonitoring } from "./monitor.ts";
 export { ProfilingPort } from "./profiling.ts";
-export type { MonitoredServer } from "./source.ts";
+export { debugVariables } from "./runtime_state.ts";
+export type { MonitoredServer, MonitorEnvironment } from "./source.ts";
 export { subsz, type SubszOptions } from "./subsz.ts";
+export { connectionKindCounts, jetStreamPart, varzUnmonitored } from "./varz.ts";

@@ -15,17 +15,22 @@ export function stacks(server: MonitoredServer): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Variables in the form of Go's `expvar`: the command and memory in bytes. */
-export function debugVars(server: MonitoredServer): string {
+/** The command and memory in bytes, as Go's `expvar` names them. */
+export function debugVariables(server: MonitoredServer) {
   const { process } = server.env;
   const { residentBytes, heapUsedBytes, heapTotalBytes } = process.usage();
-  const memstats = {
+  const memory = {
     Alloc: heapUsedBytes,
     Sys: residentBytes,
     HeapAlloc: heapUsedBytes,
     HeapSys: heapTotalBytes,
     HeapInuse: heapUsedBytes,
   };
-  return `{\n"cmdline": ${goJson([process.programName], "")},\n` +
-    `"memstats": ${goJson(memstats, "")}\n}\n`;
+  return { memstats: memory, cmdline: [process.programName] };
+}
+
+/** {@linkcode debugVariables} in the form of Go's `expvar`. */
+export function debugVars(server: MonitoredServer): string {
+  const { memstats, cmdline } = debugVariables(server);
+  return `{\n"cmdline": ${goJson(cmdline, "")},\n"memstats": ${goJson(memstats, "")}\n}\n`;
 }

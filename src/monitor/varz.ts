@@ -100,7 +100,7 @@ function configuredParts(options: Options, ends: CertificateEnds) {
 }
 
 /** What JetStream may use and uses; none of it is beyond 2^53. */
-function jetStreamPart(js: JetStream) {
+export function jetStreamPart(js: JetStream) {
   return {
     config: JSON.parse(encodeJson(jetStreamConfigShape, shownConfig(js.config))),
     stats: JSON.parse(encodeJson(jetStreamStatsShape, jetStreamStats(js))),
@@ -108,8 +108,8 @@ function jetStreamPart(js: JetStream) {
   };
 }
 
-/** Where a figure is told apart by kind of connection; only clients are built. */
-function byKind(clients: number): Record<string, number> {
+/** A figure told apart by kind of connection; only clients are built. */
+export function connectionKindCounts(clients: number): Record<string, number> {
   return { clients, routes: 0, gateways: 0, leafs: 0 };
 }
 
@@ -185,10 +185,15 @@ export function varz(
     metadata: options.metadata.size === 0 ? undefined : sortedRecord(options.metadata),
     feature_flags: sortedRecord(mergedFeatureFlags(options.featureFlags)),
     system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
-    slow_consumer_stats: byKind(stats.slowConsumerClients),
-    stale_connection_stats: byKind(stats.staleConnectionClients),
+    slow_consumer_stats: connectionKindCounts(stats.slowConsumerClients),
+    stale_connection_stats: connectionKindCounts(stats.staleConnectionClients),
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },
     tls_cert_not_after: ends.client,
     natsts: server.natstsVersion,
   };
+}
+
+/** What `/varz` would show of a server without monitoring. Throws FileError. */
+export function varzUnmonitored(server: MonitoredServer): Record<string, unknown> {
+  return varz(server, certificateEnds(server.options, server.env.files), new Map());
 }

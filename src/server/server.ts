@@ -38,8 +38,8 @@ import type {
 } from "../platform/mod.ts";
 import { type JetStream, JetStreamStartError } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
-import { SystemServices } from "../events/mod.ts";
-import { type Monitor, ProfilingPort, startMonitoring } from "../monitor/mod.ts";
+import { SystemEvents } from "../events/mod.ts";
+import { type Monitor, ProfilingPort, startMonitoring, varzUnmonitored } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
 import { pipe } from "../transport/pipe.ts";
 import {
@@ -109,6 +109,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   readonly #tls: ClientTls | null;
   #running = false;
   #portsWritten = false;
+  /** What the system account hears and can ask; null without one, and while not running. */
+  events: SystemEvents | null = null;
   #lameDuck = false;
   #stopping: Promise<void> | null = null;
   #acceptLoop: Promise<void> = Promise.resolve();
@@ -202,6 +204,11 @@ export class Server implements ClientContext, ConnectionRegistry {
       (this.#listener !== null || this.options.dontListen);
   }
 
+  /** What `/varz` shows; asking this way is not counted as a request. */
+  varz(): Record<string, unknown> {
+    return this.#monitor?.varz() ?? varzUnmonitored(this);
+  }
+
   /** Number of all subscriptions, in all accounts. */
   get subscriptionCount(): number {
     let count = 0;
@@ -243,7 +250,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     this.#running = true;
     this.#startJetStream();
-    new SystemServices(this).start();
+    this.#startEvents();
     this.#tls?.start();
     try {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
@@ -257,6 +264,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     writePortsFile(this);
     this.#portsWritten = true;
     log.notice("Server is ready");
+  }
+
+  #startEvents(): void {
+    const { systemAccount } = this.core;
+    if (systemAccount === null) return;
+    this.events = new SystemEvents(this, systemAccount);
+    this.events.start();
   }
 
   #startJetStream(): void {
@@ -499,26 +513,28 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { options, env } = this;
     env.log.notice("Entering lame duck mode, stop accepting new clients");
     this.#listener?.close();
-    this.info.ldm = true;
-    for (const connection of this.clients.values()) {
-      if (connection.connect.protocol >= 1 && connection.firstPongSent) {
-        connection.sendLine(
-          infoLine({
-            ...this.info,
-            client_id: connection.id,
-            client_ip: connection.host,
-            max_payload: connection.maxPayload,
-          }),
-        );
-      }
-    }
-    // Whoever gets an INFO for another reason has been told already, or comes to know by the end.
-    this.info.ldm = false;
+    this.events?.lameDuck();
+    for (const connection of this.clients.values()) this.announceLameDuck(connection);
     if (this.clients.size > 0) {
       await this.#pause(options.lameDuckGracePeriodMs);
       await this.#closeGradually();
     }
     await this.stop();
+  }
+
+  announceLameDuck(connection: Connection): boolean {
+    if (connection.connect.protocol < 1 || !connection.firstPongSent) return false;
+    const { id, host, maxPayload } = connection;
+    connection.sendLine(
+      infoLine({
+        ...this.info,
+        ldm: true,
+        client_id: id,
+        client_ip: host,
+        max_payload: maxPayload,
+      }),
+    );
+    return true;
   }
 
   async #closeGradually(): Promise<void> {
@@ -561,6 +577,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     log.notice("Initiating Shutdown...");
     this.#running = false;
     this.#tls?.stop();
+    this.events?.stop();
+    this.events = null;
     this.#listener?.close();
     this.#acceptErrors.stop();
     this.env.passwords.close();

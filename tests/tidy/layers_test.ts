@@ -36,7 +36,9 @@ const SAME_FLOOR: Record<string, readonly string[]> = {
   sublist: ["subject", "errors"],
   subject: ["errors"],
   protocol: ["errors", "subject"],
+  identity: ["subject"],
   config: ["errors", "subject", "identity"],
+  events: ["monitor"],
   server: ["monitor", "events", "reload"],
 };
 

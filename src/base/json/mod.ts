@@ -27,6 +27,7 @@ export {
   type JsonType,
   list,
   map,
+  named,
   OMIT,
   optional,
   parseTime,

@@ -171,6 +171,22 @@ export const uint64: JsonType<number> = whole("uint64", 0n, (1n << 64n) - 1n);
 /** A whole number without a sign, of 16 bits. */
 export const uint16: JsonType<number> = whole("uint16", 0n, 65_535n);
 
+/** The same values under another of Go's names for their type. */
+export function named<T>(goName: string, type: JsonType<T>): JsonType<T> {
+  return {
+    ...type,
+    goName,
+    decode(value, place, current) {
+      try {
+        return type.decode(value, place, current);
+      } catch (error) {
+        if (!(error instanceof JsonShapeError) || !error.message.endsWith(type.goName)) throw error;
+        throw new JsonShapeError(error.message.slice(0, -type.goName.length) + goName);
+      }
+    },
+  };
+}
+
 /** A number with or without a fraction. */
 export const float64: JsonType<number> = {
   goName: "float64",

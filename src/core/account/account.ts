@@ -58,6 +58,8 @@ export class Account {
   traceDestination = "";
   /** Percentage of those messages that is traced, 1 to 100. */
   traceSampling = 100;
+  /** How events and monitoring call the account, a byte string; operators may tag accounts. */
+  nameTag: string;
   streamImports: StreamImport[] = [];
   serviceImports: ServiceImport[] = [];
   // Most accounts have neither, and there may be many.
@@ -66,13 +68,14 @@ export class Account {
 
   /** `hashSeed` keeps clients from choosing tokens that collide. */
   constructor(readonly name: string, options: { cache: boolean; hashSeed: number }) {
+    this.nameTag = name;
     this.sublist = new Sublist<Subscription>(options);
   }
 
   /** True when no further connection may bind. */
   get connectionsExhausted(): boolean {
     return this.limits.maxConnections >= 0 &&
-      this.connections.size > this.limits.maxConnections;
+      this.connections.size >= this.limits.maxConnections;
   }
 
   /** What other accounts may import. */

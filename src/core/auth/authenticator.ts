@@ -151,6 +151,7 @@ export class Authenticator {
 
   /** Sends the connection away at `expiresMs`, wall clock. */
   #expire(connection: Connection, expiresMs: number): void {
+    connection.expiresMs = expiresMs;
     const leftMs = Math.max(0, expiresMs - this.core.env.clock.nowMs());
     connection.setAuthTimer(leftMs, () => {
       connection.sendError("User Authentication Expired");

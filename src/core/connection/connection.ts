@@ -85,6 +85,8 @@ export class Connection implements OutboundOwner {
   rttStartMs = 0;
   pingsOut = 0;
   slowConsumer = false;
+  /** When what was granted ends, wall clock in ms since the epoch; 0 is never. */
+  expiresMs = 0;
   /** Name of the nkey user that authenticated, or empty. */
   nkeyUser = "";
   /** Text of an authentication error for events and the closed reason. */
@@ -272,14 +274,23 @@ export class Connection implements OutboundOwner {
 
   /** Moves the connection into `account`. Returns false when that account is full. */
   bindAccount(account: Account): boolean {
-    if (this.account !== account) {
-      this.account?.connections.delete(this);
-      this.account = account;
-      account.connections.add(this);
-      account.totalConnections++;
+    if (this.account === account) {
+      this.#applyLimits(account);
+      return true;
     }
+    this.#leaveAccount();
+    this.account = account;
     this.#applyLimits(account);
-    return !(this.kind === "client" && account.connectionsExhausted);
+    if (this.kind === "client" && account.connectionsExhausted) return false;
+    account.connections.add(this);
+    account.totalConnections++;
+    this.core.events?.countChanged(account);
+    return true;
+  }
+
+  #leaveAccount(): void {
+    const { account } = this;
+    if (account?.connections.delete(this) === true) this.core.events?.countChanged(account);
   }
 
   #applyLimits(account: Account): void {
@@ -375,7 +386,8 @@ export class Connection implements OutboundOwner {
     this.debug(`${this.kindName} connection closed: ${reason}`);
     this.registry.onClosed(this, reason);
     this.clearSubscriptions();
-    this.account?.connections.delete(this);
+    this.#leaveAccount();
+    this.core.events?.disconnected(this, reason);
     switch (reason) {
       case ClosedState.ReadError:
       case ClosedState.WriteError:

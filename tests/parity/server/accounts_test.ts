@@ -27,10 +27,10 @@ function parsed(config: string): Options {
 
 Deno.test("TestAccountFromOptions", async () => {
   await using server = await testServer({}, "accounts = [ foo, bar ]");
-  // The global and the system account are always there, and each account answers its users.
+  // The global and the system account are always there, and each can ask the system account.
   assertEquals(server.server.core.accounts.size, 4);
-  assertEquals(server.account("foo").sublist.count, 1);
-  assertEquals(server.account("bar").sublist.count, 1);
+  assertEquals(server.account("foo").sublist.count, 4);
+  assertEquals(server.account("bar").sublist.count, 4);
 });
 
 Deno.test("TestAccountGlobalDefault", async () => {

@@ -1,0 +1,22 @@
+/**
+ * What the core tells of clients; the system account's events are made of it.
+ *
+ * @module
+ */
+import type { Account } from "../account/account.ts";
+import type { ClosedState } from "./closed_state.ts";
+import type { Connection } from "./connection.ts";
+
+/** Hears of clients that come and go. Called where it happens, so it must not deliver anything. */
+export interface ClientEvents {
+  /** The client may stay: its credentials, if any are needed, were right. */
+  connected(connection: Connection): void;
+  /** The connection is closed and has left its account, which is still named in it. */
+  disconnected(connection: Connection, reason: ClosedState): void;
+  /** Credentials were wrong or missing; the owner of `account` is told as well, if there is one. */
+  refused(connection: Connection, account: Account | null, reason: ClosedState): void;
+  /** A connection has come to `account` or left it. */
+  countChanged(account: Account): void;
+  /** A new account is there. */
+  accountAdded(account: Account): void;
+}

@@ -1,0 +1,116 @@
+/**
+ * What the server publishes in its own name: events and answers, in their order, at the end of the
+ * turn in which they came up. Nothing is delivered while something else is being delivered.
+ *
+ * Reference: internalSendLoop and sendInternalMsg in server/events.go.
+ *
+ * @module
+ */
+import { type ContentEncoding, encodeContent } from "../base/compress/mod.ts";
+import { encodeTime } from "../base/json/mod.ts";
+import { goJson } from "../base/text/go_format.ts";
+import { nuid } from "../base/text/nuid.ts";
+import type { Account } from "../core/account/account.ts";
+import { InternalClient } from "../core/internal/internal_client.ts";
+import { appendHeader } from "../protocol/mod.ts";
+import { type EventServer, serverInfo } from "./server_info.ts";
+
+interface Outgoing {
+  readonly account: Account;
+  readonly subject: string;
+  readonly text: string;
+  readonly encoding: ContentEncoding | null;
+}
+
+/** What is wrong with a request. */
+export interface ServiceError {
+  readonly code: number;
+  readonly description?: string;
+}
+
+/** An answer of a service. */
+export interface Answer {
+  /** JSON; empty leaves the field out. */
+  readonly data?: string;
+  readonly error?: ServiceError;
+  readonly encoding?: ContentEncoding | null;
+}
+
+const NO_HEADERS = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** Publishes in the name of one server. Subjects are byte strings. */
+export class SystemSender {
+  readonly client: InternalClient;
+  #sequence = 0;
+  #queue: Outgoing[] = [];
+  #scheduled = false;
+  #closed = false;
+
+  constructor(readonly server: EventServer, readonly systemAccount: Account) {
+    this.client = new InternalClient(server.core);
+  }
+
+  /** The server as it names itself in the next message. */
+  serverInfo(): ReturnType<typeof serverInfo> {
+    return serverInfo(this.server, ++this.#sequence);
+  }
+
+  /** Whether anybody listens to `subject`. */
+  hasInterest(subject: string, account: Account = this.systemAccount): boolean {
+    return account.sublist.hasInterest(subject);
+  }
+
+  /** The fields with which each event of `type` begins. */
+  eventHead(type: string) {
+    const { clock, random } = this.server.env;
+    return {
+      type: `io.nats.server.advisory.v1.${type}`,
+      id: nuid(random),
+      timestamp: encodeTime(clock.nowNs()),
+      server: this.serverInfo(),
+    };
+  }
+
+  /** Publishes `text` on `subject`. */
+  send(subject: string, text: string, account: Account = this.systemAccount): void {
+    this.#push({ account, subject, text, encoding: null });
+  }
+
+  /** Publishes an answer on `reply`. */
+  answer(reply: string, { data = "", error, encoding = null }: Answer): void {
+    let text = `{"server":${goJson(this.serverInfo())}`;
+    if (data !== "") text += `,"data":${data}`;
+    if (error !== undefined) text += `,"error":${goJson(error)}`;
+    this.#push({ account: this.systemAccount, subject: reply, text: `${text}}`, encoding });
+  }
+
+  #push(message: Outgoing): void {
+    if (this.#closed) return;
+    this.#queue.push(message);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.server.env.loop.endOfTurn(() => this.flush());
+  }
+
+  /** Delivers what is waiting. */
+  flush(): void {
+    this.#scheduled = false;
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const { account, subject, text, encoding } of queue) {
+      const body = encoder.encode(text);
+      if (encoding === null) this.client.publish(account, subject, "", NO_HEADERS, body);
+      else {
+        const headers = appendHeader(null, "Content-Encoding", encoding);
+        this.client.publish(account, subject, "", headers, encodeContent(body, encoding));
+      }
+    }
+  }
+
+  /** Delivers what is waiting; nothing is sent any more. */
+  close(): void {
+    this.flush();
+    this.#closed = true;
+  }
+}
