@@ -5,21 +5,13 @@
  *
  * @module
  */
+import type { OperatorClaims } from "../identity/mod.ts";
 
-/** What this server needs to know of an operator's JWT. */
+/** An operator whose accounts this server serves. */
 export interface TrustedOperator {
   /** The operator's JWT as it was given. */
   jwt: string;
-  /** Public operator key. */
-  subject: string;
-  name: string;
-  signingKeys: string[];
-  accountServerUrl: string;
-  /** Public key of the system account, or empty. */
-  systemAccount: string;
-  /** Oldest server version that the operator accepts, or empty. */
-  assertServerVersion: string;
-  strictSigningKeyUsage: boolean;
+  claims: OperatorClaims;
 }
 
 /** Where account JWTs come from. */

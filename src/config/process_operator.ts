@@ -6,9 +6,15 @@
  *
  * @module
  */
-import { decode } from "@nats-io/jwt";
 import { byteStringOf } from "../base/text/byte_string.ts";
 import { DurationError, parseDurationMs } from "../base/text/duration.ts";
+import {
+  decodeAccountClaims,
+  decodeOperatorClaims,
+  JWT_PREFIX,
+  JwtError,
+  parseDecoratedJwt,
+} from "../identity/mod.ts";
 import { type ConfigSource, FileError } from "../platform/config_source.ts";
 import { Defaults } from "./baseline.ts";
 import { ConfigError } from "./errors.ts";
@@ -18,27 +24,6 @@ import type { Options } from "./options.ts";
 import type { ConfigMap, ConfigToken } from "./parser.ts";
 import { urlOrFail } from "./process_shared.ts";
 import { formatServerUrl } from "./url.ts";
-
-/** Every JWT starts with the base64 of `{"`. */
-const JWT_PREFIX = "eyJ";
-
-class JwtError extends Error {
-  override readonly name = "JwtError";
-}
-
-/** The claims of a JWT whose signature is right. */
-function verifiedClaims(jwt: string): Record<string, unknown> {
-  if (jwt.split(".").length !== 3) throw new JwtError("expected 3 chunks");
-  try {
-    return decode(jwt) as unknown as Record<string, unknown>;
-  } catch (error) {
-    throw new JwtError("claim failed V2 signature verification", { cause: error });
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
 
 /** Reads an operator's JWT from a file, or takes the text itself when it is one. */
 function readOperator(fileOrJwt: string, source: ConfigSource): TrustedOperator {
@@ -50,24 +35,8 @@ function readOperator(fileOrJwt: string, source: ConfigSource): TrustedOperator 
     if (!(error instanceof FileError)) throw error;
     if (!fileOrJwt.startsWith(JWT_PREFIX)) throw new JwtError(error.message, { cause: error });
   }
-  const decorated = /-{3,}[^\n]*[^-]{3,}-{3,}\n(.+?)(?:\n\s*[-]{3,}[^\n]*[-]{3,}\n?)/s.exec(
-    contents,
-  );
-  const jwt = (decorated?.[1] ?? contents).trim();
-  const claims = verifiedClaims(jwt);
-  const nats = (claims.nats ?? {}) as Record<string, unknown>;
-  if ((nats.type ?? claims.type) !== "operator") throw new JwtError("not operator claim");
-  const keys = nats.signing_keys;
-  return {
-    jwt,
-    subject: textOf(claims.sub),
-    name: textOf(claims.name),
-    signingKeys: Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [],
-    accountServerUrl: textOf(nats.account_server_url),
-    systemAccount: textOf(nats.system_account),
-    assertServerVersion: textOf(nats.assert_server_version),
-    strictSigningKeyUsage: nats.strict_signing_key_usage === true,
-  };
+  const jwt = parseDecoratedJwt(contents);
+  return { jwt, claims: decodeOperatorClaims(jwt) };
 }
 
 /** Reads `operator`: files or JWTs. */
@@ -99,13 +68,13 @@ export function readOperators(options: Options, field: Field): void {
   // What the configuration itself says about these two counts more.
   if (options.accountResolver === null) {
     try {
-      const url = urlOrFail(only.accountServerUrl, "account resolver", token);
+      const url = urlOrFail(only.claims.nats.accountServerUrl, "account resolver", token);
       options.accountResolver = urlResolver(formatServerUrl(url) + "/accounts");
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error; // an operator without a server is fine
     }
   }
-  options.systemAccount ||= only.systemAccount;
+  options.systemAccount ||= only.claims.nats.systemAccount;
 }
 
 function urlResolver(url: string): AccountResolverOptions {
@@ -218,9 +187,7 @@ export function readPreloads(options: Options, field: Field): void {
       continue;
     }
     try {
-      const claims = verifiedClaims(token.value);
-      const nats = (claims.nats ?? {}) as Record<string, unknown>;
-      if ((nats.type ?? claims.type) !== "account") throw new JwtError("not account claim");
+      decodeAccountClaims(token.value);
       options.resolverPreloads.set(key, token.value);
     } catch (error) {
       if (!(error instanceof JwtError)) throw error;

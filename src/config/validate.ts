@@ -6,7 +6,12 @@
  *
  * @module
  */
-import { decode } from "@nats-io/jwt";
+import {
+  decodeUserClaims,
+  hasEmptyPermissions,
+  JwtError,
+  type UserClaims,
+} from "../identity/mod.ts";
 import { byteStringOfText } from "../base/text/byte_string.ts";
 import { formatDurationMs } from "../base/text/duration.ts";
 import { isValidName, isValidSubject } from "../subject/mod.ts";
@@ -86,7 +91,7 @@ function validatePinned(pinned: ReadonlySet<string> | null, prefix = ""): void {
 }
 
 function validateOperators(options: Options): void {
-  const { trustedOperators: operators } = options;
+  const operators = options.trustedOperators.map(({ claims }) => claims);
   const first = operators[0];
   if (first === undefined) {
     if (options.defaultSentinel !== "") {
@@ -108,14 +113,11 @@ function validateOperators(options: Options): void {
     throw new OptionsError("conflicting options for 'TrustedKeys' and 'TrustedOperators'");
   }
   if (options.systemAccount !== "") {
-    const named = operators.filter(({ systemAccount }) => systemAccount !== "");
-    if (
-      named.length > 0 &&
-      !named.some(({ systemAccount }) => systemAccount === options.systemAccount)
-    ) {
+    const named = operators.map(({ nats }) => nats.systemAccount).filter((name) => name !== "");
+    if (named.length > 0 && !named.includes(options.systemAccount)) {
       throw new OptionsError("system_account in config and operator JWT must be identical");
     }
-  } else if (first.systemAccount === "") {
+  } else if (first.nats.systemAccount === "") {
     const { kind } = options.accountResolver;
     if (kind === "full" || kind === "cache") {
       throw new OptionsError(
@@ -124,10 +126,10 @@ function validateOperators(options: Options): void {
       );
     }
   }
-  for (const operator of operators) {
-    validateServerVersion(operator.subject, operator.assertServerVersion);
-    if (!operator.strictSigningKeyUsage) options.trustedKeys.push(operator.subject);
-    options.trustedKeys.push(...operator.signingKeys);
+  for (const { subject, nats } of operators) {
+    validateServerVersion(subject, nats.assertServerVersion);
+    if (!nats.strictSigningKeyUsage) options.trustedKeys.push(subject);
+    options.trustedKeys.push(...nats.signingKeys);
   }
   for (const key of options.trustedKeys) {
     if (isValidPublicKey(key, "O")) continue;
@@ -153,23 +155,17 @@ function validateOperators(options: Options): void {
 }
 
 function validateSentinel(jwt: string): void {
-  let nats: Record<string, unknown>;
+  let claims: UserClaims;
   try {
-    nats = (decode(jwt) as unknown as { nats: Record<string, unknown> }).nats;
+    claims = decodeUserClaims(jwt);
   } catch (error) {
+    if (!(error instanceof JwtError)) throw error;
     throw new OptionsError("default sentinel JWT not valid", { cause: error });
   }
-  if (nats.type !== "user") throw new OptionsError("default sentinel JWT not valid");
-  if (nats.bearer_token === true) return;
-  // A scoped user has no permissions of its own; whether its account knows it shows later.
-  const scoped = typeof nats.issuer_account === "string" && nats.issuer_account !== "" &&
-    ["pub", "sub", "resp", "subs", "data", "payload"].every((name) => isEmptyClaim(nats[name]));
-  if (!scoped) throw new OptionsError("default sentinel must be a bearer token");
-}
-
-function isEmptyClaim(value: unknown): boolean {
-  return value === undefined || value === null || value === 0 ||
-    (typeof value === "object" && Object.keys(value).length === 0);
+  const { bearerToken, issuerAccount } = claims.nats;
+  // Whether its account knows a scoped user shows later.
+  if (bearerToken || (issuerAccount !== "" && hasEmptyPermissions(claims))) return;
+  throw new OptionsError("default sentinel must be a bearer token");
 }
 
 function validateServerVersion(operator: string, wanted: string): void {

@@ -231,8 +231,8 @@ Deno.test("TestReadOperatorJWT", () => {
 
 Deno.test("TestReadMultipleOperatorJWT", () => {
   const options = processText(operatorList);
-  assertEquals(options.trustedOperators.map(({ name }) => name), ["OP", "op2"]);
-  assertEquals(options.trustedOperators.map(({ systemAccount }) => systemAccount), [
+  assertEquals(options.trustedOperators.map(({ claims }) => claims.name), ["OP", "op2"]);
+  assertEquals(options.trustedOperators.map(({ claims }) => claims.nats.systemAccount), [
     "ADZ547B24WHPLWOK7TMLNBSA7FQFXR6UM2NZ4HHNIB7RDFVZQFOZ4GQQ",
     "ACQTWVGSGHYVY3R6D2WMO3V6LV2MGK5B7G47E43BHJB6FQVY7EHNTMMG",
   ]);
@@ -266,7 +266,7 @@ async function operatorAsking(version: string): Promise<Options> {
 
 Deno.test("TestReadOperatorAssertVersion", async () => {
   const options = await operatorAsking("1.2.3");
-  assertEquals(options.trustedOperators[0]?.assertServerVersion, "1.2.3");
+  assertEquals(options.trustedOperators[0]?.claims.nats.assertServerVersion, "1.2.3");
   prepare(options);
 });
 
