@@ -10,7 +10,7 @@ import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { NamedServer } from "./connection/client_info.ts";
 import type { ClientEvents } from "./connection/client_events.ts";
-import type { Connection } from "./connection/connection.ts";
+import type { Connection, ConnectionKind } from "./connection/connection.ts";
 import type { MessageTrace } from "./trace/message_trace.ts";
 import { InternalClient } from "./internal/internal_client.ts";
 import { SlabPool } from "./connection/outbound.ts";
@@ -26,6 +26,13 @@ export interface CoreEnvironment {
   readonly authenticate?: ClientAuthentication | undefined;
 }
 
+/** How many connections of each kind. */
+export type KindCounts = Record<ConnectionKind, number>;
+
+function noneOfAnyKind(): KindCounts {
+  return { client: 0, route: 0, gateway: 0, leafnode: 0 };
+}
+
 /** Totals of a server. */
 export class CoreStats {
   inMsgs = 0;
@@ -37,9 +44,9 @@ export class CoreStats {
   outClientMsgs = 0;
   outClientBytes = 0;
   slowConsumers = 0;
-  slowConsumerClients = 0;
+  readonly slowConsumersByKind: KindCounts = noneOfAnyKind();
   staleConnections = 0;
-  staleConnectionClients = 0;
+  readonly staleConnectionsByKind: KindCounts = noneOfAnyKind();
   stalls = 0;
 }
 

@@ -12,14 +12,16 @@ import { accountStatistics } from "../monitor/mod.ts";
 import type { TimerHandle } from "../platform/mod.ts";
 import type { SystemSender } from "./sender.ts";
 
-/** Time between two reports when nothing changes. */
 const HEARTBEAT_MS = 30_000;
 
 /** Reports the connections of all accounts but the global one. */
 export class AccountConnections {
   readonly #timers = new Map<Account, TimerHandle>();
 
-  constructor(readonly sender: SystemSender, readonly heartbeatMs: number = HEARTBEAT_MS) {}
+  /** Time between two reports when nothing changes. */
+  heartbeatMs: number = HEARTBEAT_MS;
+
+  constructor(readonly sender: SystemSender) {}
 
   /** Accounts that will report again on their own. */
   get tracked(): ReadonlySet<Account> {

@@ -6,7 +6,8 @@
  * @module
  */
 import { goJson } from "../base/text/go_format.ts";
-import { connectionKindCounts, jetStreamPart, nsOfMs, timeText } from "../monitor/mod.ts";
+import { jetStreamPart, kindFields, nsOfMs, timeText } from "../monitor/mod.ts";
+import type { KindCounts } from "../core/core.ts";
 import type { TimerHandle } from "../platform/mod.ts";
 import type { SystemSender } from "./sender.ts";
 import type { EventServer } from "./server_info.ts";
@@ -30,6 +31,10 @@ function traffic(msgs: number, bytes: number): Traffic {
 /** A number that is only shown when it says something. */
 function unlessZero(value: number): number | undefined {
   return value === 0 ? undefined : value;
+}
+
+function kindsUnlessZero(counts: KindCounts) {
+  return Object.values(counts).some((count) => count > 0) ? kindFields(counts) : undefined;
 }
 
 /** Accounts in which somebody is; the server itself always is in the system account. */
@@ -61,13 +66,9 @@ export function serverStatistics(server: EventServer) {
     received: traffic(stats.inMsgs, stats.inBytes),
     received_from_clients: traffic(stats.inClientMsgs, stats.inClientBytes),
     slow_consumers: stats.slowConsumers,
-    slow_consumer_stats: stats.slowConsumerClients === 0
-      ? undefined
-      : connectionKindCounts(stats.slowConsumerClients),
+    slow_consumer_stats: kindsUnlessZero(stats.slowConsumersByKind),
     stale_connections: unlessZero(stats.staleConnections),
-    stale_connection_stats: stats.staleConnectionClients === 0
-      ? undefined
-      : connectionKindCounts(stats.staleConnectionClients),
+    stale_connection_stats: kindsUnlessZero(stats.staleConnectionsByKind),
     stalled_clients: unlessZero(stats.stalls),
     active_servers: 1,
     jetstream: js,
@@ -84,13 +85,7 @@ export class Statsz {
   /** Monotonic time of the last report to everybody. */
   #lastMs = -Infinity;
 
-  constructor(
-    readonly sender: SystemSender,
-    readonly options: { intervalMs: number; rateLimitMs: number } = {
-      intervalMs: INTERVAL_MS,
-      rateLimitMs: RATE_LIMIT_MS,
-    },
-  ) {
+  constructor(readonly sender: SystemSender) {
     this.subject = `$SYS.SERVER.${sender.server.info.server_id}.STATSZ`;
   }
 
@@ -106,7 +101,7 @@ export class Statsz {
   }
 
   #heartbeat(): void {
-    this.#intervalMs = Math.min(this.#intervalMs * 2, this.options.intervalMs);
+    this.#intervalMs = Math.min(this.#intervalMs * 2, INTERVAL_MS);
     this.#schedule(this.#intervalMs);
     this.report();
   }
@@ -114,7 +109,7 @@ export class Statsz {
   /** Reports to everybody now, or as soon as the last report is long enough ago. */
   report(): void {
     const nowMs = this.sender.server.env.clock.monotonicMs();
-    const limitMs = Math.min(this.options.rateLimitMs, this.#intervalMs);
+    const limitMs = Math.min(RATE_LIMIT_MS, this.#intervalMs);
     const nextMs = this.#lastMs + limitMs;
     if (nowMs < nextMs) {
       if (this.#timer !== null) this.#schedule(nextMs - nowMs);

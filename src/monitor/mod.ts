@@ -14,4 +14,4 @@ export { ProfilingPort } from "./profiling.ts";
 export { debugVariables } from "./runtime_state.ts";
 export type { MonitoredServer, MonitorEnvironment } from "./source.ts";
 export { subsz, type SubszOptions } from "./subsz.ts";
-export { connectionKindCounts, jetStreamPart, varzUnmonitored } from "./varz.ts";
+export { jetStreamPart, kindFields, varzUnmonitored } from "./varz.ts";

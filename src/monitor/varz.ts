@@ -10,6 +10,7 @@ import { encodeJson } from "../base/json/mod.ts";
 import { textOfByteString } from "../base/text/byte_string.ts";
 import type { Options, TlsOptions } from "../config/mod.ts";
 import { mergedFeatureFlags } from "../config/feature_flags.ts";
+import type { KindCounts } from "../core/core.ts";
 import type { JetStream } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
@@ -108,9 +109,9 @@ export function jetStreamPart(js: JetStream) {
   };
 }
 
-/** A figure told apart by kind of connection; only clients are built. */
-export function connectionKindCounts(clients: number): Record<string, number> {
-  return { clients, routes: 0, gateways: 0, leafs: 0 };
+/** A figure told apart by kind of connection. */
+export function kindFields({ client, route, gateway, leafnode }: KindCounts) {
+  return { clients: client, routes: route, gateways: gateway, leafs: leafnode };
 }
 
 /** What `/varz` shows. `requests` counts the requests by path. */
@@ -185,8 +186,8 @@ export function varz(
     metadata: options.metadata.size === 0 ? undefined : sortedRecord(options.metadata),
     feature_flags: sortedRecord(mergedFeatureFlags(options.featureFlags)),
     system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
-    slow_consumer_stats: connectionKindCounts(stats.slowConsumerClients),
-    stale_connection_stats: connectionKindCounts(stats.staleConnectionClients),
+    slow_consumer_stats: kindFields(stats.slowConsumersByKind),
+    stale_connection_stats: kindFields(stats.staleConnectionsByKind),
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },
     tls_cert_not_after: ends.client,
     natsts: server.natstsVersion,

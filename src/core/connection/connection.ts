@@ -346,7 +346,7 @@ export class Connection implements OutboundOwner {
       return;
     }
     stats.slowConsumers++;
-    stats.slowConsumerClients++;
+    stats.slowConsumersByKind[this.kind]++;
     if (this.account !== null) this.account.slowConsumers++;
     const what = this.slowConsumer ? "State" : "Detected";
     this.notice(
@@ -366,7 +366,7 @@ export class Connection implements OutboundOwner {
   onMaxPending(): void {
     const { stats, options } = this.core;
     stats.slowConsumers++;
-    stats.slowConsumerClients++;
+    stats.slowConsumersByKind[this.kind]++;
     if (this.account !== null) this.account.slowConsumers++;
     this.notice(`Slow Consumer Detected: MaxPending of ${options.maxPending} Exceeded`);
     this.close(ClosedState.SlowConsumerPendingBytes);
@@ -381,7 +381,7 @@ export class Connection implements OutboundOwner {
     this.clearAuthTimer();
     if (reason === ClosedState.StaleConnection) {
       this.core.stats.staleConnections++;
-      this.core.stats.staleConnectionClients++;
+      this.core.stats.staleConnectionsByKind[this.kind]++;
     }
     this.debug(`${this.kindName} connection closed: ${reason}`);
     this.registry.onClosed(this, reason);

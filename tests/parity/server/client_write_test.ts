@@ -77,7 +77,7 @@ Deno.test("TestClientSlowConsumerWithoutConnect", async () => {
   await publisher.flush();
   const { stats } = server.server.core;
   await until(() => stats.slowConsumers === 1);
-  assertEquals(stats.slowConsumerClients, 1);
+  assertEquals(stats.slowConsumersByKind.client, 1);
   slow.close();
 });
 
