@@ -193,9 +193,10 @@ export class ClientConnection implements ClientOperations {
     parser.headers = connection.headers;
     parser.pedantic = connect.pedantic;
     // Only operator mode has a use for it.
-    connect.jwt = "";
+    if (core.operators === null) connect.jwt = "";
     if (again) {
       connection.clearSubscriptions();
+      connection.jwtUser = null;
       connection.bindAccount(core.globalAccount);
     }
     const outcome = context.auth.check(connection);

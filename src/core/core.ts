@@ -7,6 +7,7 @@ import { shortHash } from "../base/crypto/short_hash.ts";
 import type { Options } from "../config/mod.ts";
 import type { Clock, Logger, Loop, PasswordChecker, Random, TimerHandle } from "../platform/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
+import type { AccountSource } from "./auth/account_source.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
 import type { NamedServer } from "./connection/client_info.ts";
 import type { ClientEvents } from "./connection/client_events.ts";
@@ -71,6 +72,8 @@ export class Core {
   serverHash = "";
   /** The trace of the message that is being delivered, or null. */
   trace: MessageTrace | null = null;
+  /** The accounts of trusted operators; null without operator mode. */
+  operators: AccountSource | null = null;
   /** Hears of clients; null without a system account. */
   events: ClientEvents | null = null;
   /** How this server names itself in events, ready for JSON; null without a system account. */

@@ -10,6 +10,7 @@ import { Sublist, type SublistResult } from "../../sublist/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
+import type { AccountTrust } from "./account_trust.ts";
 import { AccountExports } from "./exports.ts";
 import type { ServiceImport, StreamImport } from "./imports.ts";
 import { ServiceReplies } from "./service_replies.ts";
@@ -60,6 +61,8 @@ export class Account {
   traceSampling = 100;
   /** How events and monitoring call the account, a byte string; operators may tag accounts. */
   nameTag: string;
+  /** What the account's JWT says; null without operator mode. */
+  trust: AccountTrust | null = null;
   streamImports: StreamImport[] = [];
   serviceImports: ServiceImport[] = [];
   // Most accounts have neither, and there may be many.

@@ -7,7 +7,6 @@
  * @module
  */
 import { timingSafeEqual } from "node:crypto";
-import { fromPublic } from "@nats-io/nkeys";
 import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
@@ -15,19 +14,12 @@ import type { Connection } from "../connection/connection.ts";
 import { ClosedState } from "../connection/closed_state.ts";
 import type { Core } from "../core.ts";
 import type { ClientAuthentication, ClientIdentity } from "./client_authentication.ts";
+import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
 import { certificateUser } from "./certificate_user.ts";
-import { ConnectionPermissions } from "../permission/permissions.ts";
+import { JwtAuthenticator } from "./jwt_authenticator.ts";
+import { nonceSigned } from "./nonce.ts";
 
-/** What became of a login. */
-export const AuthOutcome = {
-  Accepted: 0,
-  Refused: 1,
-  /** The account is full; the client was told. */
-  AccountFull: 2,
-} as const;
-
-/** One of the values of {@linkcode AuthOutcome}. */
-export type AuthOutcome = typeof AuthOutcome[keyof typeof AuthOutcome];
+export { AuthOutcome };
 
 const BCRYPT = /^\$2[abxy]\$\d{2}\$.{53}$/;
 const encoder = new TextEncoder();
@@ -59,15 +51,21 @@ export class Authenticator {
   readonly nonceRequired: boolean;
   readonly #users = new Map<string, User>();
   readonly #nkeys = new Map<string, NkeyUser>();
+  /** Null without operators. */
+  readonly #jwt: JwtAuthenticator | null;
 
   constructor(readonly core: Core) {
-    const { options } = core;
+    const { options, operators } = core;
+    this.#jwt = operators === null
+      ? null
+      : new JwtAuthenticator(operators, options.defaultSentinel);
     for (const user of options.users ?? []) this.#users.set(user.username, user);
     for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
-    this.required = core.env.authenticate !== undefined || this.#users.size > 0 ||
+    this.required = this.#jwt !== null || core.env.authenticate !== undefined ||
+      this.#users.size > 0 ||
       this.#nkeys.size > 0 || options.username !== "" ||
       options.authorization !== "";
-    this.nonceRequired = this.#nkeys.size > 0 || options.alwaysEnableNonce;
+    this.nonceRequired = this.#jwt !== null || this.#nkeys.size > 0 || options.alwaysEnableNonce;
   }
 
   /** The user whom connections without credentials become, or null. */
@@ -95,6 +93,7 @@ export class Authenticator {
     const { options } = this.core;
     const { authenticate } = this.core.env;
     if (authenticate !== undefined) return this.#askEmbedder(connection, authenticate);
+    if (this.#jwt !== null) return this.#jwt.check(connection);
     const { connect } = connection;
     const anonymous = options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
       connect.auth_token === "";
@@ -144,20 +143,9 @@ export class Authenticator {
     if (identity === null) return AuthOutcome.Refused;
     const outcome = this.#bind(connection, identity.account ?? "", identity.permissions ?? null);
     if (outcome === AuthOutcome.Accepted && identity.expiresMs !== undefined) {
-      this.#expire(connection, identity.expiresMs);
+      expireConnection(connection, identity.expiresMs);
     }
     return outcome;
-  }
-
-  /** Sends the connection away at `expiresMs`, wall clock. */
-  #expire(connection: Connection, expiresMs: number): void {
-    connection.expiresMs = expiresMs;
-    const leftMs = Math.max(0, expiresMs - this.core.env.clock.nowMs());
-    connection.setAuthTimer(leftMs, () => {
-      connection.sendError("User Authentication Expired");
-      connection.debug("User Authentication Expired");
-      connection.close(ClosedState.AuthenticationExpired);
-    });
   }
 
   #checkNkey(connection: Connection): AuthOutcome {
@@ -167,7 +155,7 @@ export class Authenticator {
       return AuthOutcome.Refused;
     }
     // Whom anybody becomes without credentials needs none.
-    if (user.nkey !== this.core.options.noAuthUser && !signedNonce(connection)) {
+    if (user.nkey !== this.core.options.noAuthUser && !nonceSigned(connection, user.nkey)) {
       return AuthOutcome.Refused;
     }
     connection.nkeyUser = user.nkey;
@@ -248,35 +236,6 @@ export class Authenticator {
       connection.authReason = ClosedState.MissingAccount;
       return AuthOutcome.Refused;
     }
-    if (!connection.bindAccount(account)) {
-      connection.rateLimitedError("maximum account active connections exceeded");
-      connection.sendError("maximum account active connections exceeded");
-      connection.close(ClosedState.MaxAccountConnectionsExceeded);
-      return AuthOutcome.AccountFull;
-    }
-    const effective = permissions ?? account.defaultPermissions;
-    connection.permissions = effective === null
-      ? null
-      : new ConnectionPermissions(effective, (text) => connection.error(text));
-    return AuthOutcome.Accepted;
+    return bindConnection(connection, account, permissions);
   }
-}
-
-/** Whether the signature in CONNECT is that of the nkey for the nonce. */
-function signedNonce(connection: Connection): boolean {
-  const { nkey, sig } = connection.connect;
-  if (sig === "") {
-    connection.debug("Signature missing");
-    return false;
-  }
-  let reason = "";
-  try {
-    const base64 = sig.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
-    const signature = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-    if (fromPublic(nkey).verify(encoder.encode(connection.nonce), signature)) return true;
-  } catch (error) {
-    reason = `: ${(error as Error).message}`;
-  }
-  connection.debug(`Signature not verified${reason}`);
-  return false;
 }

@@ -147,6 +147,10 @@ export function clientInfoOf(connection: Connection, server: NamedServer): Clien
   info.version = connect.version;
   info.server = server.name;
   info.cluster = server.cluster;
+  info.jwt = connect.jwt;
+  info.issuerKey = textOfByteString(connection.issuerKey);
+  info.nameTag = connection.jwtUser?.claims.name ?? "";
+  info.tags = connection.jwtUser?.claims.nats.tags ?? [];
   info.kind = connection.kindName;
   info.clientType = "nats";
   return info;

@@ -10,9 +10,11 @@ import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { TimerHandle, Transport } from "../../platform/mod.ts";
 import { ConnectOptions } from "../../protocol/mod.ts";
+import type { Permissions } from "../../config/mod.ts";
 import type { Account } from "../account/account.ts";
+import { type JwtUser, limitsOfUser } from "../auth/jwt_user.ts";
 import type { Core } from "../core.ts";
-import type { ConnectionPermissions } from "../permission/permissions.ts";
+import { ConnectionPermissions } from "../permission/permissions.ts";
 import { ClosedState } from "./closed_state.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { Subscription } from "./subscription.ts";
@@ -89,6 +91,8 @@ export class Connection implements OutboundOwner {
   expiresMs = 0;
   /** Name of the nkey user that authenticated, or empty. */
   nkeyUser = "";
+  /** The user whom the JWT of CONNECT named; null without one. */
+  jwtUser: JwtUser | null = null;
   /** Text of an authentication error for events and the closed reason. */
   authReason: ClosedState = ClosedState.AuthenticationViolation;
   /** In-process pipe. */
@@ -151,25 +155,39 @@ export class Connection implements OutboundOwner {
     if (identity !== "") this.#label += ` - ${goQuote(identity)}`;
   }
 
+  /** Public key of the JWT's user, once the JWT was found to be right. */
+  get #jwtSubject(): string {
+    return this.jwtUser?.claims.subject ?? "";
+  }
+
+  /** The key that vouches for the user: of the signer or of the account; empty for others. */
+  get issuerKey(): string {
+    if (this.jwtUser === null && this.nkeyUser === "") return "";
+    return this.jwtUser?.signingKey || (this.account?.name ?? "");
+  }
+
   /** The user as monitoring shows it, or empty. */
   get rawAuthUser(): string {
-    const { nkey, user, auth_token } = this.connect;
+    const { nkey, user, jwt, auth_token } = this.connect;
     if (nkey !== "") return nkey;
     if (user !== "") return user;
+    if (jwt !== "") return this.#jwtSubject;
     return auth_token !== "" ? "[REDACTED]" : "";
   }
 
   get authUserLabel(): string {
-    const { nkey, user, auth_token } = this.connect;
+    const { nkey, user, jwt, auth_token } = this.connect;
     if (nkey !== "") return `nkey:${nkey}`;
     if (user !== "") return `user:${user}`;
+    if (jwt !== "") return `jwt:${this.#jwtSubject}`;
     return auth_token !== "" ? "token" : "";
   }
 
   get authUserText(): string {
-    const { nkey, user, auth_token } = this.connect;
+    const { nkey, user, jwt, auth_token } = this.connect;
     if (nkey !== "") return `Nkey ${goQuote(nkey)}`;
     if (user !== "") return `User ${goQuote(user)}`;
+    if (jwt !== "") return `JWT User ${goQuote(this.#jwtSubject)}`;
     return auth_token !== "" ? 'Token "[REDACTED]"' : 'User "N/A"';
   }
 
@@ -275,12 +293,12 @@ export class Connection implements OutboundOwner {
   /** Moves the connection into `account`. Returns false when that account is full. */
   bindAccount(account: Account): boolean {
     if (this.account === account) {
-      this.#applyLimits(account);
+      this.applyLimits();
       return true;
     }
     this.#leaveAccount();
     this.account = account;
-    this.#applyLimits(account);
+    this.applyLimits();
     if (this.kind === "client" && account.connectionsExhausted) return false;
     account.connections.add(this);
     account.totalConnections++;
@@ -293,10 +311,41 @@ export class Connection implements OutboundOwner {
     if (account?.connections.delete(this) === true) this.core.events?.countChanged(account);
   }
 
-  #applyLimits(account: Account): void {
-    const { options } = this.core;
+  /** Takes over the limits of the account, the user and the server: of each the strictest. */
+  applyLimits(): void {
+    const { account, jwtUser } = this;
+    if (account === null) return;
+    const { options, env } = this.core;
     this.maxPayload = smallerLimit(account.limits.maxPayload, options.maxPayload || -1);
     this.maxSubscriptions = smallerLimit(account.limits.maxSubscriptions, options.maxSubs || -1);
+    if (jwtUser !== null) {
+      const { payload, subs } = limitsOfUser(jwtUser, account);
+      this.maxPayload = smallerLimit(this.maxPayload, payload);
+      this.maxSubscriptions = smallerLimit(this.maxSubscriptions, subs);
+    }
+    if (this.subscriptionsAtLimit) env.loop.endOfTurn(() => this.#endForSubscriptions());
+  }
+
+  /** Whoever has as many subscriptions as allowed when the limit comes is sent away. */
+  #endForSubscriptions(): void {
+    if (this.closed) return;
+    this.rateLimitedError("maximum subscriptions exceeded");
+    this.sendError("maximum subscriptions exceeded");
+    this.close(ClosedState.MaxSubscriptionsExceeded);
+  }
+
+  /** Ends the connection because its account has too many. */
+  maxAccountConnectionsExceeded(): void {
+    this.rateLimitedError("maximum account active connections exceeded");
+    this.sendError("maximum account active connections exceeded");
+    this.close(ClosedState.MaxAccountConnectionsExceeded);
+  }
+
+  /** Says what may be published and subscribed to; null is everything. */
+  setPermissions(permissions: Permissions | null): void {
+    this.permissions = permissions === null
+      ? null
+      : new ConnectionPermissions(permissions, (text) => this.error(text));
   }
 
   get subscriptionsAtLimit(): boolean {
