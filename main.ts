@@ -93,6 +93,7 @@ async function run(options: Options, hints: boolean): Promise<never> {
   try {
     server = new Server(options, systemEnvironment(log));
     if (!options.noSigs) handleSignals(server, log);
+    await server.prepare();
     server.start();
   } catch (error) {
     if (error instanceof StartError || error instanceof ListenError) {

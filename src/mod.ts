@@ -46,11 +46,12 @@ export function startServer(options: StartOptions = {}): Promise<Server> {
   const { logger, authenticate, ...given } = options;
   const complete: Options = { ...emptyOptions(), ...given };
   applyBaseline(complete);
-  return Promise.resolve().then(() => {
+  return Promise.resolve().then(async () => {
     const server = new Server(complete, {
       ...systemEnvironment(logger ?? discardLogger()),
       authenticate,
     });
+    await server.prepare();
     server.start();
     return server;
   });

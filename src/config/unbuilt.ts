@@ -39,12 +39,8 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
-    "operator: operator mode is not built yet",
-    (options) => options.trustedOperators.length > 0 || options.trustedKeys.length > 0,
-  ],
-  [
-    "resolver: account resolvers are not built yet",
-    (options) => options.accountResolver !== null || options.resolverPreloads.size > 0,
+    "resolver: account resolvers other than MEMORY are not built yet",
+    ({ accountResolver }) => accountResolver !== null && accountResolver.kind !== "memory",
   ],
   [
     "authorization.auth_callout: the authorization callout is not built yet",

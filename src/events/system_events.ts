@@ -51,26 +51,27 @@ export class SystemEvents implements ClientEvents {
     const { core, info: { server_id: id } } = this.server;
     core.events = this;
     core.describeServer = () => this.sender.serverInfo();
-    this.#offer("$SYS.REQ.SERVER.PING", statistics(this.sender, this.statsz));
+    this.offer("$SYS.REQ.SERVER.PING", statistics(this.sender, this.statsz));
     for (const [name, handler] of monitoringServices(this.sender, this.statsz)) {
-      for (const whom of [id, "PING"]) this.#offer(`$SYS.REQ.SERVER.${whom}.${name}`, handler);
+      for (const whom of [id, "PING"]) this.offer(`$SYS.REQ.SERVER.${whom}.${name}`, handler);
     }
     for (const [name, handler] of accountServices(this.sender, this.accountConnections)) {
-      this.#offer(accountSubject("*", name), handler);
+      this.offer(accountSubject("*", name), handler);
     }
-    this.#offer(userInfoSubject("*"), userInfo(this.sender));
-    this.#offer(ALL_STATZ_SUBJECT, allAccountStatz(this.sender));
-    this.#offer(SUBSCRIBERS_SUBJECT, debugSubscribers(this.sender));
+    this.offer(userInfoSubject("*"), userInfo(this.sender));
+    this.offer(ALL_STATZ_SUBJECT, allAccountStatz(this.sender));
+    this.offer(SUBSCRIBERS_SUBJECT, debugSubscribers(this.sender));
     for (const [name, handler] of controlServices(this.sender)) {
-      this.#offer(`$SYS.REQ.SERVER.${id}.${name}`, handler);
+      this.offer(`$SYS.REQ.SERVER.${id}.${name}`, handler);
     }
     this.register();
     this.statsz.start();
   }
 
-  #offer(subject: string, handler: ServiceHandler): void {
+  /** Lets the system account ask on `subject`; of servers in the same `queue` one answers. */
+  offer(subject: string, handler: ServiceHandler, queue: string | null = null): void {
     const { client } = this.sender;
-    client.subscribe(this.#systemAccount, subject, requestHandler(this.sender, handler));
+    client.subscribe(this.#systemAccount, subject, requestHandler(this.sender, handler), queue);
   }
 
   /** Makes the services known in all accounts; to be repeated when exports or imports change. */

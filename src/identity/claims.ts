@@ -296,3 +296,8 @@ export const signingKeysType: JsonType<SigningKeys> = {
     return keys;
   },
 };
+
+/** JSON of signing keys, to compare them by. */
+export function encodeSigningKeys(keys: Iterable<[string, UserScope | null]>): string {
+  return signingKeysType.encode(new Map(keys));
+}

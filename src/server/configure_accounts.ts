@@ -8,13 +8,16 @@
 import { byteStringOfText } from "../base/text/byte_string.ts";
 import { linkAccounts } from "./account_links.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
+import type { OperatorMode } from "../operator/operator_mode.ts";
 import { emptyUser } from "../config/mod.ts";
+import { configureOperatorAccounts } from "./operators.ts";
 import type { Core } from "../core/core.ts";
 import { SubjectMappings } from "../subject/mod.ts";
 
 /** Fills `core` with the configured accounts and the system account. */
-export function configureAccounts(core: Core): void {
+export function configureAccounts(core: Core, operators: OperatorMode | null): void {
   const { options } = core;
+  if (operators !== null) return configureOperatorAccounts(core, operators);
   for (const declared of options.accounts) {
     if (declared.name === SYSTEM_ACCOUNT) options.systemAccount ||= SYSTEM_ACCOUNT;
     const account = core.addAccount(byteStringOfText(declared.name));

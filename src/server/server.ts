@@ -16,6 +16,7 @@ import {
   validateOptions,
 } from "../config/mod.ts";
 import { Authenticator } from "../core/auth/authenticator.ts";
+import { StartError } from "./start_error.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { ClientAuthentication } from "../core/auth/client_authentication.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
@@ -52,6 +53,8 @@ import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
 import { connectUrls } from "./connect_urls.ts";
 import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
+import type { OperatorMode } from "../operator/operator_mode.ts";
+import { logOperators, newOperatorMode, prepareOperators, startOperators } from "./operators.ts";
 import { newJetStream } from "./jet_stream.ts";
 import { closingPace } from "./lame_duck.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
@@ -78,10 +81,7 @@ export interface ServerEnvironment {
   readonly runtime: string;
 }
 
-/** Thrown when a server cannot start; the message says what to do about it. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-}
+export { StartError };
 
 /** Connection ids that the server's own clients take in the reference. */
 const INTERNAL_CLIENTS = 4;
@@ -111,6 +111,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   #portsWritten = false;
   /** What the system account hears and can ask; null without one, and while not running. */
   events: SystemEvents | null = null;
+  /** The operators that are trusted; null without operator mode. */
+  readonly operators: OperatorMode | null;
   #lameDuck = false;
   #stopping: Promise<void> | null = null;
   #acceptLoop: Promise<void> = Promise.resolve();
@@ -129,7 +131,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.startMs = env.clock.nowMs();
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.core = new Core(options, env);
-    configureAccounts(this.core);
+    this.operators = newOperatorMode(this.core);
+    configureAccounts(this.core, this.operators);
     openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);
     this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
@@ -216,6 +219,11 @@ export class Server implements ClientContext, ConnectionRegistry {
     return count;
   }
 
+  /** Asks others what is needed for the start. Rejects with {@linkcode StartError}. */
+  async prepare(): Promise<void> {
+    if (this.operators !== null) await prepareOperators(this.operators);
+  }
+
   /**
    * Opens the listeners; nothing once the server was stopped. Throws ListenError when an address
    * is taken.
@@ -238,6 +246,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       const digest = options.configDigest === "" ? "" : `(${options.configDigest})`;
       log.notice(`Using configuration file: ${options.configFile} ${digest}`);
     }
+    logOperators(options, log);
     if (this.core.systemAccount?.name === SYSTEM_ACCOUNT && options.systemAccount === "") {
       log.debug(`Created system account: "${SYSTEM_ACCOUNT}"`);
     }
@@ -251,6 +260,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#running = true;
     this.#startJetStream();
     this.#startEvents();
+    startOperators(this);
     this.#tls?.start();
     try {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
@@ -577,6 +587,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     log.notice("Initiating Shutdown...");
     this.#running = false;
     this.#tls?.stop();
+    this.operators?.stop();
     this.events?.stop();
     this.events = null;
     this.#listener?.close();

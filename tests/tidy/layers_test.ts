@@ -21,6 +21,7 @@ const FLOORS: Record<string, number> = {
   transport: 3,
   logger: 3,
   store: 3,
+  resolver: 3,
   raft: 3,
   core: 4,
   client: 5,
@@ -29,6 +30,7 @@ const FLOORS: Record<string, number> = {
   monitor: 6,
   events: 6,
   reload: 6,
+  operator: 6,
 };
 
 /** Folders that may know a folder on their own floor. */
@@ -39,7 +41,8 @@ const SAME_FLOOR: Record<string, readonly string[]> = {
   identity: ["subject"],
   config: ["errors", "subject", "identity"],
   events: ["monitor"],
-  server: ["monitor", "events", "reload"],
+  operator: ["events"],
+  server: ["monitor", "events", "reload", "operator"],
 };
 
 /** Names of the outside world that only `src/platform/deno` may say. */

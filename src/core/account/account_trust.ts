@@ -7,6 +7,7 @@
  * @module
  */
 import type { ExternalAuthorization, SigningKeys } from "../../identity/mod.ts";
+import type { JetStreamLimitsInfo } from "../../jsapi/mod.ts";
 import type { TimerHandle } from "../../platform/mod.ts";
 
 /** The state of an account that a JWT describes. */
@@ -29,5 +30,7 @@ export class AccountTrust {
   revokedUsers: ReadonlyMap<string, number> | null = null;
   /** Who decides about the account's users, or null. */
   externalAuthorization: ExternalAuthorization | null = null;
+  /** JetStream limits by tier, "" for all; null without JetStream. */
+  jetStream: ReadonlyMap<string, JetStreamLimitsInfo> | null = null;
   expiryTimer: TimerHandle | null = null;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { ServiceResponseType } from "../../config/mod.ts";
+import type { ImportClaims } from "../../identity/mod.ts";
 import { ServerError } from "../../errors/mod.ts";
 import {
   isValidPublishSubject,
@@ -41,11 +42,8 @@ export const PUBLIC_EXPORT: ExportRule = {
   revoked: null,
 };
 
-/** The importer's proof that it may import, out of its claims. */
-export interface ImportClaim {
-  /** Activation JWT, or empty. */
-  readonly token: string;
-}
+/** The importer's proof that it may import: the import in its claims, with its activation. */
+export type ImportClaim = ImportClaims;
 
 /** Whether `claim` entitles `importer`; `rule` is null when only its expiry is asked for. */
 export type ActivationCheck = (

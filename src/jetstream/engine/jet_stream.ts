@@ -79,6 +79,8 @@ export class JetStream implements ServerReservations {
   memoryReserved = 0;
   storeReserved = 0;
   stopping = false;
+  #started = false;
+  readonly #listening = new Set<Account>();
   #lastResourceWarningMs = -Infinity;
   #streams: Stream[] = [];
   #consumers: Consumer[] = [];
@@ -121,14 +123,43 @@ export class JetStream implements ServerReservations {
     this.#announce();
     this.core.beforeFlush = () => this.endTurn();
     const limits = this.#configuredLimits();
+    this.#started = true;
     for (const account of this.core.accounts.values()) {
       if (account === this.core.systemAccount) continue;
       const tiers = limits.get(account.name);
       if (tiers !== undefined) this.#enableConfigured(account, tiers);
-      this.api.listen(account);
+      this.#listen(account);
     }
     const tookMs = clock.monotonicMs() - startedMs;
     log.notice(`Took ${tookMs.toFixed(3)}ms to start JetStream`);
+  }
+
+  #listen(account: Account): void {
+    if (this.#listening.has(account)) return;
+    this.#listening.add(account);
+    this.api.listen(account);
+  }
+
+  /**
+   * Makes JetStream of an account what `limits` say; null turns it off, and its streams stay on
+   * disk. Before the start nothing happens. Throws ApiError when the server has not as much.
+   */
+  async configureAccount(account: Account, limits: TierLimits | null): Promise<void> {
+    if (!this.#started || this.stopping || account === this.core.systemAccount) return;
+    const own = this.accountOf(account);
+    if (limits !== null) {
+      if (own === null) this.enable(account, limits);
+      else {
+        this.#checkPromised(limits, own);
+        own.limits = limits;
+      }
+    }
+    this.#listen(account);
+    if (limits !== null || own === null) return;
+    this.accounts.delete(account.name);
+    for (const stream of [...own.streams.values()]) {
+      await stopStream(stream, { deleteState: false, advisory: false });
+    }
   }
 
   #enableConfigured(account: Account, limits: TierLimits): void {
@@ -194,6 +225,12 @@ export class JetStream implements ServerReservations {
   #configuredLimits(): Map<string, TierLimits> {
     const { accounts } = this.options;
     const limits = new Map<string, TierLimits>();
+    if (this.core.operators !== null) {
+      for (const { name, trust } of this.core.accounts.values()) {
+        if (trust !== null && trust.jetStream !== null) limits.set(name, trust.jetStream);
+      }
+      return limits;
+    }
     const declared = accounts.filter(({ name }) => name !== SYSTEM_ACCOUNT);
     if (declared.length === 0) limits.set(this.core.globalAccount.name, unlimitedTiers());
     for (const { name, jetStream } of declared) {
@@ -218,12 +255,13 @@ export class JetStream implements ServerReservations {
     return own;
   }
 
-  /** Checks that `limits` can be promised to one more account. */
-  #checkPromised(limits: TierLimits): void {
+  /** Checks that `limits` can be promised to one more account, or to `own` in place of its own. */
+  #checkPromised(limits: TierLimits, own: JsAccount | null = null): void {
     const { memory, store } = limitTotals(limits);
     let promisedMemory = 0;
     let promisedStore = 0;
     for (const account of this.accounts.values()) {
+      if (account === own) continue;
       const totals = limitTotals(account.limits);
       promisedMemory += totals.memory;
       promisedStore += totals.store;

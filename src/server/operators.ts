@@ -1,0 +1,154 @@
+/**
+ * Operator mode of a server: its resolver, the system account, and what follows the accounts.
+ *
+ * Reference: configureResolver, checkResolvePreloads, NewServer and Start in server/server.go.
+ *
+ * @module
+ */
+import { byteStringOfText } from "../base/text/byte_string.ts";
+import { formatGoTime } from "../base/text/go_time.ts";
+import { goQuote } from "../base/text/go_format.ts";
+import type { Options } from "../config/mod.ts";
+import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
+import type { Core } from "../core/core.ts";
+import { ServerError } from "../errors/mod.ts";
+import { decodeAccountClaims, JwtError, validateAccountClaims } from "../identity/mod.ts";
+import { OperatorMode } from "../operator/operator_mode.ts";
+import { serveUpdates } from "../operator/update_service.ts";
+import type { Logger } from "../platform/mod.ts";
+import { MemoryResolver } from "../resolver/memory_resolver.ts";
+import { type AccountResolver, ResolverError } from "../resolver/resolver.ts";
+import type { Server } from "./server.ts";
+import { StartError } from "./start_error.ts";
+
+function preload(core: Core, resolver: AccountResolver): void {
+  const { resolverPreloads: preloads } = core.options;
+  if (preloads.size === 0) return;
+  if (resolver.readOnly) {
+    throw new StartError(
+      "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR",
+    );
+  }
+  for (const [name, jwt] of preloads) {
+    try {
+      decodeAccountClaims(jwt);
+      resolver.store(name, jwt);
+    } catch (error) {
+      if (error instanceof ResolverError) continue; // what is stored is newer, or there is no room
+      if (!(error instanceof JwtError)) throw error;
+      throw new StartError(`preload account error for ${goQuote(name)}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Operator mode as the options ask for it, or null. Throws {@linkcode StartError}. */
+export function newOperatorMode(core: Core): OperatorMode | null {
+  const { trustedKeys, accountResolver } = core.options;
+  if (trustedKeys.length === 0) return null;
+  const resolver = accountResolver === null ? null : new MemoryResolver();
+  const mode = new OperatorMode(core, resolver);
+  core.operators = mode;
+  if (resolver !== null) preload(core, resolver);
+  return mode;
+}
+
+/** Whether the system account may come later than the server. */
+function mayBootstrap({ trustedOperators, accountResolver, systemAccount }: Options): boolean {
+  return trustedOperators.length === 1 && systemAccount !== "" &&
+    systemAccount !== SYSTEM_ACCOUNT && accountResolver !== null &&
+    accountResolver.kind !== "memory";
+}
+
+/** The JWT of an account if it can be had at once. */
+function storedJwt(mode: OperatorMode, name: string): string {
+  try {
+    const jwt = mode.fetchJwt(name);
+    if (typeof jwt === "string") return jwt;
+    jwt.catch(() => {}); // it is fetched again when the server starts
+    return "";
+  } catch (error) {
+    if (!(error instanceof ResolverError)) throw error;
+    return "";
+  }
+}
+
+/** Finds the system account. Throws {@linkcode StartError}. */
+export function configureOperatorAccounts(core: Core, mode: OperatorMode): void {
+  const { options } = core;
+  const { systemAccount: name } = options;
+  if (name === "") {
+    // Nobody has signed it, so it cannot be the system account.
+    if (!options.noSystemAccount) core.addAccount(SYSTEM_ACCOUNT);
+    return;
+  }
+  if (mayBootstrap(options) && storedJwt(mode, name) === "") {
+    const account = mode.adopt(name, options.trustedOperators[0]!.claims.issuer);
+    account.trust!.signingKeys.set(name, null);
+    core.setSystemAccount(byteStringOfText(name));
+    return;
+  }
+  const found = mode.lookup(name);
+  if (found instanceof Promise) throw new StartError("system account cannot be waited for");
+  if ("failed" in found) throw new StartError(`error resolving system account: ${found.failed}`);
+  const wrong = found.trust?.expired === true
+    ? "ErrAccountExpired"
+    : mode.isTrustedIssuer(found.trust?.issuer ?? "")
+    ? null
+    : "ErrAccountValidation";
+  if (wrong !== null) {
+    throw new StartError(`Can't set system account: ${new ServerError(wrong).message}`);
+  }
+  core.setSystemAccount(found.name);
+}
+
+/** Asks the resolver, where it is a server of its own. Rejects with {@linkcode StartError}. */
+export async function prepareOperators(mode: OperatorMode): Promise<void> {
+  await Promise.resolve(mode);
+}
+
+/** Says who is trusted, and what is wrong with preloaded accounts. */
+export function logOperators(options: Options, log: Logger): void {
+  const { trustedOperators } = options;
+  if (trustedOperators.length === 0) return;
+  log.notice("Trusted Operators");
+  for (const { claims: { audience, name, issuedAt, expires } } of trustedOperators) {
+    log.notice(`  System  : ${goQuote(audience)}`);
+    log.notice(`  Operator: ${goQuote(name)}`);
+    log.notice(`  Issued  : ${formatGoTime(issuedAt)}`);
+    log.notice(`  Expires : ${expires === 0 ? "Never" : formatGoTime(expires)}`);
+  }
+  if (options.systemAccount === "") {
+    log.warn("Trusted Operators should utilize a System Account");
+  }
+}
+
+function checkPreloads({ options, env }: Server): void {
+  const nowS = Math.floor(env.clock.nowMs() / 1000);
+  for (const [name, jwt] of options.resolverPreloads) {
+    try {
+      const results = validateAccountClaims(decodeAccountClaims(jwt), nowS);
+      if (!results.isBlocking(true)) continue;
+      env.log.warn(`Account [${name}] has validation issues:`);
+      for (const { description } of results.issues) env.log.warn(`  - ${description}`);
+    } catch (error) {
+      if (!(error instanceof JwtError)) throw error;
+      env.log.error(`Preloaded account [${name}] not valid`);
+    }
+  }
+}
+
+/** Begins to follow the accounts: JetStream, exports of the system account, updates. */
+export function startOperators(server: Server): void {
+  const { operators: mode, events, jetStream } = server;
+  if (mode === null) return;
+  if (server.options.trustedOperators.length > 0) checkPreloads(server);
+  mode.followers = {
+    configureJetStream: async (account) => {
+      await jetStream?.configureAccount(account, account.trust!.jetStream);
+    },
+    systemAccountChanged: () => server.events?.register(),
+  };
+  if (events !== null) serveUpdates(mode, events);
+}
