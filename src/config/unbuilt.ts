@@ -39,10 +39,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
-    "resolver: account resolvers other than MEMORY are not built yet",
-    ({ accountResolver }) => accountResolver !== null && accountResolver.kind !== "memory",
-  ],
-  [
     "authorization.auth_callout: the authorization callout is not built yet",
     (options) => options.authCallout !== null,
   ],

@@ -22,6 +22,7 @@ import {
   JwtError,
   validateAccountClaims,
 } from "../identity/mod.ts";
+import type { TimerHandle } from "../platform/mod.ts";
 import { type AccountResolver, ResolverError } from "../resolver/resolver.ts";
 import { accountLabel, recheckImporters, replaceExports, replaceImports } from "./account_links.ts";
 import { Activations } from "./activations.ts";
@@ -54,6 +55,11 @@ const NO_FOLLOWERS: AccountFollowers = {
 /** The operators that a server trusts, and their accounts. */
 export class OperatorMode implements AccountSource {
   followers: AccountFollowers = NO_FOLLOWERS;
+  /** What a resolver with a directory can be asked; null without one, and while not running. */
+  services: { stop(): void } | null = null;
+  /** When the system account is asked for again that is not there yet. */
+  bootstrap: TimerHandle | null = null;
+  stopped = false;
   /** How often users of accounts came that may not use this server. */
   pinnedAccountFailures = 0;
   readonly #trustedKeys: ReadonlySet<string>;
@@ -322,6 +328,10 @@ export class OperatorMode implements AccountSource {
 
   /** Stops timers. */
   stop(): void {
+    this.stopped = true;
+    this.services?.stop();
+    if (this.bootstrap !== null) this.core.env.loop.clearTimer(this.bootstrap);
+    this.bootstrap = null;
     this.#activations.stop();
     this.resolver?.close();
     for (const { trust } of this.core.accounts.values()) {

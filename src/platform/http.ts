@@ -1,5 +1,5 @@
 /**
- * Serving HTTP, for monitoring.
+ * Serving HTTP, for monitoring, and asking other servers.
  *
  * @module
  */
@@ -34,3 +34,33 @@ export interface HttpServer {
     tls?: HttpTls,
   ): HttpListener;
 }
+
+/** A request got no answer; the message says why and holds no credentials. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+}
+
+/** An answer that was read to its end. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: string;
+}
+
+/** Whom a client trusts, and who it is itself; PEM. */
+export interface HttpClientTls {
+  /** Authorities beside those of the system. */
+  readonly authorities: readonly string[];
+  readonly certificate: HttpTls | null;
+}
+
+/** Asks servers. */
+export interface HttpClient {
+  /** GET; rejects with {@linkcode HttpError}, also when it takes longer than `timeoutMs`. */
+  get(url: string, timeoutMs: number): Promise<HttpAnswer>;
+  /** Ends what is under way, and connections that were kept. */
+  close(): void;
+}
+
+/** Makes clients. */
+export type HttpClients = (tls: HttpClientTls | null) => HttpClient;

@@ -8,7 +8,7 @@
 
 /** A JWT cannot be had or stored; the message says why. */
 export class ResolverError extends Error {
-  override readonly name = "ResolverError";
+  override readonly name: string = "ResolverError";
 }
 
 /** A source of account JWTs. */

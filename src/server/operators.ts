@@ -13,13 +13,19 @@ import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { Core } from "../core/core.ts";
 import { ServerError } from "../errors/mod.ts";
 import { decodeAccountClaims, JwtError, validateAccountClaims } from "../identity/mod.ts";
+import type { SystemEvents } from "../events/mod.ts";
+import { DirServices } from "../operator/dir_services.ts";
 import { OperatorMode } from "../operator/operator_mode.ts";
 import { serveUpdates } from "../operator/update_service.ts";
 import type { Logger } from "../platform/mod.ts";
-import { MemoryResolver } from "../resolver/memory_resolver.ts";
+import { DirResolver } from "../resolver/dir_resolver.ts";
 import { type AccountResolver, ResolverError } from "../resolver/resolver.ts";
-import type { Server } from "./server.ts";
+import { newResolver } from "./resolvers.ts";
+import type { Server, ServerEnvironment } from "./server.ts";
 import { StartError } from "./start_error.ts";
+
+/** How often the system account is asked for that is not there yet. */
+const BOOTSTRAP_MS = 1000;
 
 function preload(core: Core, resolver: AccountResolver): void {
   const { resolverPreloads: preloads } = core.options;
@@ -44,13 +50,17 @@ function preload(core: Core, resolver: AccountResolver): void {
 }
 
 /** Operator mode as the options ask for it, or null. Throws {@linkcode StartError}. */
-export function newOperatorMode(core: Core): OperatorMode | null {
-  const { trustedKeys, accountResolver } = core.options;
-  if (trustedKeys.length === 0) return null;
-  const resolver = accountResolver === null ? null : new MemoryResolver();
+export function newOperatorMode(core: Core, env: ServerEnvironment): OperatorMode | null {
+  if (core.options.trustedKeys.length === 0) return null;
+  const resolver = newResolver(core.options, env);
   const mode = new OperatorMode(core, resolver);
   core.operators = mode;
-  if (resolver !== null) preload(core, resolver);
+  try {
+    if (resolver !== null) preload(core, resolver);
+  } catch (error) {
+    mode.stop();
+    throw error;
+  }
   return mode;
 }
 
@@ -76,6 +86,15 @@ function storedJwt(mode: OperatorMode, name: string): string {
 
 /** Finds the system account. Throws {@linkcode StartError}. */
 export function configureOperatorAccounts(core: Core, mode: OperatorMode): void {
+  try {
+    findSystemAccount(core, mode);
+  } catch (error) {
+    mode.stop();
+    throw error;
+  }
+}
+
+function findSystemAccount(core: Core, mode: OperatorMode): void {
   const { options } = core;
   const { systemAccount: name } = options;
   if (name === "") {
@@ -103,9 +122,52 @@ export function configureOperatorAccounts(core: Core, mode: OperatorMode): void 
   core.setSystemAccount(found.name);
 }
 
-/** Asks the resolver, where it is a server of its own. Rejects with {@linkcode StartError}. */
+/**
+ * Asks the resolver, where that is a web server: whether somebody is home, and for the system
+ * account. Rejects with {@linkcode StartError}.
+ */
 export async function prepareOperators(mode: OperatorMode): Promise<void> {
-  await Promise.resolve(mode);
+  const { core, resolver } = mode;
+  if (core.options.accountResolver?.kind !== "url" || resolver === null) return;
+  try {
+    await resolver.fetch("");
+  } catch (error) {
+    mode.stop();
+    if (!(error instanceof ResolverError)) throw error;
+    throw new StartError(error.message, { cause: error });
+  }
+  await fetchSystemAccount(mode);
+}
+
+/** Gives the system account its JWT; false when there is none to be had. */
+async function fetchSystemAccount(mode: OperatorMode): Promise<boolean> {
+  const { systemAccount, options } = mode.core;
+  if (systemAccount === null) return false;
+  try {
+    const jwt = await mode.fetchJwt(options.systemAccount);
+    return mode.update(systemAccount, jwt) === null;
+  } catch (error) {
+    if (!(error instanceof ResolverError)) throw error;
+    return false;
+  }
+}
+
+/** Asks for the system account's JWT until there is one. */
+function bootstrapSystemAccount(mode: OperatorMode): void {
+  const { env, systemAccount } = mode.core;
+  if (systemAccount?.trust?.jwt !== "") return;
+  env.log.notice("Using bootstrapping system account");
+  const again = (): void => {
+    mode.bootstrap = env.loop.setTimer(() => {
+      mode.bootstrap = null;
+      void fetchSystemAccount(mode).then((found) => {
+        if (mode.stopped) return;
+        if (!found) return again();
+        env.log.notice("System account fetched and updated");
+      });
+    }, BOOTSTRAP_MS);
+  };
+  again();
 }
 
 /** Says who is trusted, and what is wrong with preloaded accounts. */
@@ -150,5 +212,21 @@ export function startOperators(server: Server): void {
     },
     systemAccountChanged: () => server.events?.register(),
   };
-  if (events !== null) serveUpdates(mode, events);
+  if (events !== null) serveResolver(server, mode, events);
+  if (mayBootstrap(server.options)) bootstrapSystemAccount(mode);
+}
+
+function serveResolver({ options }: Server, mode: OperatorMode, events: SystemEvents): void {
+  const { resolver } = mode;
+  const { accountResolver: chosen } = options;
+  if (!(resolver instanceof DirResolver) || chosen === null || !("dir" in chosen)) {
+    return serveUpdates(mode, events);
+  }
+  const services = new DirServices(mode, resolver, events, {
+    cache: chosen.kind === "cache",
+    syncIntervalMs: chosen.kind === "full" ? chosen.syncIntervalMs : 0,
+    fetchTimeoutMs: chosen.fetchTimeoutMs,
+  });
+  mode.services = services;
+  services.start();
 }

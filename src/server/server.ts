@@ -25,6 +25,7 @@ import { Core } from "../core/core.ts";
 import type {
   Clock,
   Disk,
+  HttpClients,
   HttpServer,
   Listener,
   Logger,
@@ -68,6 +69,7 @@ export interface ServerEnvironment {
   readonly random: Random;
   readonly net: Net;
   readonly http: HttpServer;
+  readonly httpClient: HttpClients;
   readonly process: Process;
   readonly passwords: PasswordChecker;
   readonly profiler: Profiler;
@@ -131,7 +133,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.startMs = env.clock.nowMs();
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.core = new Core(options, env);
-    this.operators = newOperatorMode(this.core);
+    this.operators = newOperatorMode(this.core, env);
     configureAccounts(this.core, this.operators);
     openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);

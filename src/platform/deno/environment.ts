@@ -6,7 +6,7 @@
 import type { Logger } from "../log.ts";
 import { systemClock } from "./clock.ts";
 import { systemDisk } from "./disk.ts";
-import { systemHttp } from "./http.ts";
+import { systemHttp, systemHttpClient } from "./http.ts";
 import { systemLoop } from "./loop.ts";
 import { systemNet } from "./net.ts";
 import { systemPasswords } from "./passwords.ts";
@@ -25,6 +25,7 @@ export function systemEnvironment(log: Logger) {
     random: systemRandom(),
     net: systemNet(),
     http: systemHttp(),
+    httpClient: systemHttpClient,
     process: systemProcess(),
     passwords: systemPasswords(),
     profiler: systemProfiler(),

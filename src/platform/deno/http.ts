@@ -1,9 +1,17 @@
 /**
- * HTTP on `Deno.serve`.
+ * HTTP on `Deno.serve` and `fetch`.
  *
  * @module
  */
-import type { HttpListener, HttpServer, HttpTls } from "../http.ts";
+import {
+  type HttpAnswer,
+  type HttpClient,
+  type HttpClientTls,
+  HttpError,
+  type HttpListener,
+  type HttpServer,
+  type HttpTls,
+} from "../http.ts";
 import { openOnHost } from "./net.ts";
 
 /** Opens HTTP ports of this machine. */
@@ -32,6 +40,40 @@ function serve(
     close: async () => {
       abort.abort();
       await server.finished;
+    },
+  };
+}
+
+/** A client of this machine. */
+export function systemHttpClient(tls: HttpClientTls | null): HttpClient {
+  const client = Deno.createHttpClient({
+    caCerts: [...tls?.authorities ?? []],
+    ...tls?.certificate ?? {},
+  });
+  const closing = new AbortController();
+  const get = async (url: string, timeoutMs: number): Promise<HttpAnswer> => {
+    // A timer of its own, which ends with the request.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeoutMs);
+    try {
+      const signal = AbortSignal.any([closing.signal, late.signal]);
+      const response = await fetch(url, { client, signal });
+      const body = await response.text();
+      return { status: response.status, statusText: response.statusText, body };
+    } catch (error) {
+      const text = late.signal.aborted
+        ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        : (error as Error).message.replaceAll(url, "the URL");
+      throw new HttpError(text, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return {
+    get,
+    close: () => {
+      closing.abort();
+      client.close();
     },
   };
 }
