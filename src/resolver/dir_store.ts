@@ -108,7 +108,7 @@ export class DirStore {
   #openDirectory(create: boolean): void {
     const { disk } = this.env;
     if (this.directory === "") throw new ResolverError("path is not specified");
-    const stat = disk.stat(this.directory);
+    const stat = this.#onDisk(() => disk.stat(this.directory));
     if (stat === null && !create) {
       throw new ResolverError(`the path [${this.directory}] doesn't exist`);
     }
