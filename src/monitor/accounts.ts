@@ -7,6 +7,7 @@
  */
 import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import type { Account } from "../core/account/account.ts";
+import { linkFields, trustFields } from "./account_links.ts";
 import { BadRequestError, nsOfMs, omitEmpty, timeText } from "./go_values.ts";
 import type { MonitoredServer } from "./source.ts";
 import { sublistFields } from "./subsz.ts";
@@ -35,18 +36,22 @@ function mappings(account: Account) {
 
 function accountDetail(server: MonitoredServer, account: Account) {
   const name = textOfByteString(account.name);
+  const { head, tail } = trustFields(account, server.env.clock.nowMs());
   return {
     account_name: name,
     update_time: timeText(nsOfMs(account.updatedMs)),
     is_system: omitEmpty(account === server.core.systemAccount),
-    expired: false,
-    complete: true,
+    expired: account.trust?.expired ?? false,
+    complete: account.trust?.incomplete !== true,
     jetstream_enabled: server.jetStream?.accountOf(account) != null,
     leafnode_connections: 0,
     client_connections: clientCount(account),
     subscriptions: account.sublist.count,
     mappings: mappings(account),
+    ...linkFields(account),
+    ...head,
     name_tag: textOfByteString(account.nameTag),
+    ...tail,
     sublist_stats: sublistFields(account.sublist.stats()),
   };
 }

@@ -123,11 +123,12 @@ function tlsFields(connection: Connection, certificates: boolean) {
 
 /** Account and its tag. Of closed connections the reference does not keep the global account. */
 function accountFields(connection: Connection, closed: ClosedRecord | null) {
+  const tag = textOfByteString(connection.account?.nameTag ?? "");
   const name = textOfByteString(closed?.accountName ?? connection.account?.name ?? "");
   const global = name === GLOBAL_ACCOUNT;
   return {
     account: global ? undefined : omitEmpty(name),
-    name_tag: global && closed !== null ? undefined : omitEmpty(name),
+    name_tag: global && closed !== null ? undefined : omitEmpty(tag),
   };
 }
 
@@ -174,6 +175,21 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
         ...subscriptionDetail(one, connection.id),
       })))
       : undefined,
-    name_tag: account?.name_tag,
+    ...identityFields(connection, detail.auth || closed !== null),
+    name_tag: account?.name_tag ??
+      (closed === null ? undefined : omitEmpty(connection.jwtUser?.claims.name ?? "")),
+    tags: detail.auth || closed !== null
+      ? omitEmptyList(connection.jwtUser?.claims.nats.tags ?? [])
+      : undefined,
+  };
+}
+
+/** Whoever has a bearer token is its user, so that nobody is shown one. */
+function identityFields(connection: Connection, shown: boolean) {
+  if (!shown) return {};
+  const isBearer = connection.jwtUser?.claims.nats.bearerToken === true;
+  return {
+    jwt: isBearer ? undefined : omitEmpty(connection.connect.jwt),
+    issuer_key: omitEmpty(textOfByteString(connection.issuerKey)),
   };
 }

@@ -7,6 +7,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { encodeJson } from "../base/json/mod.ts";
+import { operatorClaimsShape } from "../identity/mod.ts";
 import { textOfByteString } from "../base/text/byte_string.ts";
 import type { Options, TlsOptions } from "../config/mod.ts";
 import { mergedFeatureFlags } from "../config/feature_flags.ts";
@@ -185,7 +186,14 @@ export function varz(
     tags: omitEmptyList(options.tags),
     metadata: options.metadata.size === 0 ? undefined : sortedRecord(options.metadata),
     feature_flags: sortedRecord(mergedFeatureFlags(options.featureFlags)),
+    trusted_operators_jwt: omitEmptyList(options.trustedOperators.map(({ jwt }) => jwt)),
+    trusted_operators_claim: omitEmptyList(
+      options.trustedOperators.map(({ claims }) =>
+        JSON.parse(encodeJson(operatorClaimsShape, claims))
+      ),
+    ),
     system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
+    pinned_account_fails: omitEmpty(server.core.operators?.pinnedAccountFailures ?? 0),
     slow_consumer_stats: kindFields(stats.slowConsumersByKind),
     stale_connection_stats: kindFields(stats.staleConnectionsByKind),
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },

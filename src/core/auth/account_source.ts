@@ -16,4 +16,6 @@ export interface AccountSource {
   isTrustedIssuer(key: string): boolean;
   /** Whether users of the account may connect to this server; counts those that may not. */
   admits(name: string): boolean;
+  /** How often it did not admit somebody. */
+  readonly pinnedAccountFailures: number;
 }
