@@ -7,7 +7,6 @@
  */
 import { byteStringOf, textOfByteString } from "../base/text/byte_string.ts";
 import { goQuote } from "../base/text/go_format.ts";
-import type { Account } from "../core/account/account.ts";
 import { type Authenticator, AuthOutcome } from "../core/auth/authenticator.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
@@ -211,12 +210,16 @@ export class ClientConnection implements ClientOperations {
     const { connect } = connection;
     const { events } = connection.core;
     if (outcome === AuthOutcome.AccountFull) {
-      events?.refused(connection, connection.account, connection.authReason);
+      this.#notAdmitted();
+      if (connect.jwt === "") events?.refused(connection, connection.authReason);
       return ParseStatus.Ended;
     }
-    if (outcome === AuthOutcome.Refused) return this.#authViolation(connection.account);
+    if (outcome === AuthOutcome.Refused) {
+      this.#notAdmitted();
+      return this.#authViolation();
+    }
     events?.connected(connection);
-    if (connect.new_account || connect.account !== "") return this.#authViolation(null);
+    if (connect.new_account || connect.account !== "") return this.#authViolation();
     parser.maxPayload = connection.maxPayload;
     connection.describe(!this.#described);
     this.#described = true;
@@ -234,10 +237,16 @@ export class ClientConnection implements ClientOperations {
     return ParseStatus.Ok;
   }
 
-  /** Ends a connection without the right to be here; `account` is where it tried to get in. */
-  #authViolation(account: Account | null): ParseStatus {
+  /** Tells the owner of the account in which the client did not get. */
+  #notAdmitted(): void {
+    const { account, core, authReason } = this.connection;
+    if (account !== null) core.events?.refusedIn(account, this.connection, authReason);
+  }
+
+  /** Ends a connection without the right to be here. */
+  #authViolation(): ParseStatus {
     const { connection } = this;
-    connection.core.events?.refused(connection, account, connection.authReason);
+    connection.core.events?.refused(connection, connection.authReason);
     connection.error(
       connection.rawAuthUser === ""
         ? "authentication error"
@@ -250,12 +259,13 @@ export class ClientConnection implements ClientOperations {
 
   onMissingConnect(): ParseStatus {
     const { context, connection, parser } = this;
-    if (context.auth.noAuthUser === null) return this.#authViolation(null);
+    if (context.auth.noAuthUser === null) return this.#authViolation();
     connection.clearAuthTimer();
     connection.connectReceived = true;
     parser.awaitingConnect = false;
     if (context.auth.check(connection) !== AuthOutcome.Accepted) {
-      return this.#authViolation(connection.account);
+      this.#notAdmitted();
+      return this.#authViolation();
     }
     connection.core.events?.connected(connection);
     return ParseStatus.Ok;

@@ -52,11 +52,13 @@ export class ConnectionEvents {
     this.sender.send(subject, this.#farewell(connection, reason, account));
   }
 
-  refused(connection: Connection, account: Account | null, reason: ClosedState): void {
-    if (account !== null && this.sender.hasInterest(ACCOUNT_AUTH_ERROR, account)) {
-      const text = this.#farewell(connection, reason, account);
-      this.sender.send(ACCOUNT_AUTH_ERROR, text, account);
-    }
+  refusedIn(account: Account, connection: Connection, reason: ClosedState): void {
+    if (!this.sender.hasInterest(ACCOUNT_AUTH_ERROR, account)) return;
+    const text = this.#farewell(connection, reason, account);
+    this.sender.send(ACCOUNT_AUTH_ERROR, text, account);
+  }
+
+  refused(connection: Connection, reason: ClosedState): void {
     if (!this.sender.hasInterest(this.#authErrorSubject)) return;
     const text = this.#farewell(connection, reason, connection.account);
     this.sender.send(this.#authErrorSubject, text);

@@ -36,12 +36,16 @@ export type Finder<T> = (asked: T, request: ServiceRequest) => Found | Promise<F
 const BAD_REQUEST = 400;
 const FAILED = 500;
 
-/** Hands requests over as they are, at a time when nothing is being delivered. */
+/**
+ * Hands requests over as they are, at a time when nothing is being delivered. What the sender says
+ * itself is not heard.
+ */
 export function requestHandler(sender: SystemSender, handle: ServiceHandler): InternalHandler {
   const { env } = sender.server;
   const failed = (error: unknown): void =>
     env.log.error(`System service failed: ${(error as Error).stack ?? error}`);
-  return (_subscription, _account, subject, reply, message, headerBytes, from) => {
+  return (subscription, _account, subject, reply, message, headerBytes, from) => {
+    if (sender.speaking && from === null) return false;
     const split = Math.max(0, headerBytes);
     const copy = message.slice();
     const request: ServiceRequest = {
@@ -51,6 +55,7 @@ export function requestHandler(sender: SystemSender, handle: ServiceHandler): In
       body: copy.subarray(split),
       from,
     };
+    if (subscription.closed) return false;
     env.loop.endOfTurn(() => {
       try {
         const handling = handle(request);
@@ -59,6 +64,7 @@ export function requestHandler(sender: SystemSender, handle: ServiceHandler): In
         failed(error);
       }
     });
+    return true;
   };
 }
 

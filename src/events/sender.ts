@@ -46,6 +46,8 @@ export class SystemSender {
   #queue: Outgoing[] = [];
   #scheduled = false;
   #closed = false;
+  /** The server is delivering what it says itself, which its own services do not hear. */
+  speaking = false;
 
   constructor(readonly server: EventServer, readonly systemAccount: Account) {
     this.client = new InternalClient(server.core);
@@ -98,6 +100,7 @@ export class SystemSender {
     this.#scheduled = false;
     const queue = this.#queue;
     this.#queue = [];
+    this.speaking = true;
     for (const { account, subject, text, encoding } of queue) {
       const body = encoder.encode(text);
       if (encoding === null) this.client.publish(account, subject, "", NO_HEADERS, body);
@@ -106,6 +109,7 @@ export class SystemSender {
         this.client.publish(account, subject, "", headers, encodeContent(body, encoding));
       }
     }
+    this.speaking = false;
   }
 
   /** Delivers what is waiting; nothing is sent any more. */

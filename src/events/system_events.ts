@@ -10,6 +10,7 @@ import type { Account } from "../core/account/account.ts";
 import type { ClientEvents } from "../core/connection/client_events.ts";
 import type { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
+import type { Subscription } from "../core/connection/subscription.ts";
 import { AccountConnections } from "./account_connections.ts";
 import {
   accountServices,
@@ -69,9 +70,15 @@ export class SystemEvents implements ClientEvents {
   }
 
   /** Lets the system account ask on `subject`; of servers in the same `queue` one answers. */
-  offer(subject: string, handler: ServiceHandler, queue: string | null = null): void {
+  offer(subject: string, handler: ServiceHandler, queue: string | null = null): Subscription {
     const { client } = this.sender;
-    client.subscribe(this.#systemAccount, subject, requestHandler(this.sender, handler), queue);
+    const receive = requestHandler(this.sender, handler);
+    return client.subscribe(this.#systemAccount, subject, receive, queue);
+  }
+
+  /** Ends what {@linkcode offer} began. */
+  withdraw(subscription: Subscription): void {
+    this.sender.client.unsubscribe(this.#systemAccount, subscription);
   }
 
   /** Makes the services known in all accounts; to be repeated when exports or imports change. */
@@ -92,8 +99,12 @@ export class SystemEvents implements ClientEvents {
     this.#connections.disconnected(connection, reason);
   }
 
-  refused(connection: Connection, account: Account | null, reason: ClosedState): void {
-    this.#connections.refused(connection, account, reason);
+  refused(connection: Connection, reason: ClosedState): void {
+    this.#connections.refused(connection, reason);
+  }
+
+  refusedIn(account: Account, connection: Connection, reason: ClosedState): void {
+    this.#connections.refusedIn(account, connection, reason);
   }
 
   countChanged(account: Account): void {

@@ -13,8 +13,10 @@ export interface ClientEvents {
   connected(connection: Connection): void;
   /** The connection is closed and has left its account, which is still named in it. */
   disconnected(connection: Connection, reason: ClosedState): void;
-  /** Credentials were wrong or missing; the owner of `account` is told as well, if there is one. */
-  refused(connection: Connection, account: Account | null, reason: ClosedState): void;
+  /** The client is sent away, since its credentials were wrong or missing. */
+  refused(connection: Connection, reason: ClosedState): void;
+  /** The client did not get into `account`, of which the owner is told. */
+  refusedIn(account: Account, connection: Connection, reason: ClosedState): void;
   /** A connection has come to `account` or left it. */
   countChanged(account: Account): void;
   /** A new account is there. */
