@@ -13,6 +13,7 @@ import { onEachServer, type Side, steady } from "./_system_account.ts";
 
 const program = referenceProgram("nats-server");
 
+// Of several subjects the real server tells in any order.
 const CONFIG = `
   server_name: S
   server_tags: [ "one", "two" ]
@@ -21,7 +22,7 @@ const CONFIG = `
     A { users [
       { user: a, password: a }
       { user: p, password: p, permissions: {
-        publish: { allow: ["$SYS.>", "x"], deny: "y" }, subscribe: ["_INBOX.>", "z q"]
+        publish: { allow: "$SYS.>", deny: "y" }, subscribe: { allow: "_INBOX.>", deny: "z q" }
         allow_responses: { max: 5, expires: "1m" }
       } }
     ] }
