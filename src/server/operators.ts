@@ -108,6 +108,12 @@ function findSystemAccount(core: Core, mode: OperatorMode): void {
     core.setSystemAccount(byteStringOfText(name));
     return;
   }
+  if (options.accountResolver?.kind === "url") {
+    // The web server is asked for it when the server starts.
+    mode.adopt(name, options.trustedKeys[0]!);
+    core.setSystemAccount(byteStringOfText(name));
+    return;
+  }
   const found = mode.lookup(name);
   if (found instanceof Promise) throw new StartError("system account cannot be waited for");
   if ("failed" in found) throw new StartError(`error resolving system account: ${found.failed}`);
@@ -136,7 +142,12 @@ export async function prepareOperators(mode: OperatorMode): Promise<void> {
     if (!(error instanceof ResolverError)) throw error;
     throw new StartError(error.message, { cause: error });
   }
-  await fetchSystemAccount(mode);
+  const found = await fetchSystemAccount(mode);
+  if (found || core.systemAccount === null || mayBootstrap(core.options)) return;
+  mode.stop();
+  throw new StartError(
+    `error resolving system account: ${new ServerError("ErrMissingAccount").message}`,
+  );
 }
 
 /** Gives the system account its JWT; false when there is none to be had. */
