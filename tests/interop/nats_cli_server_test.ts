@@ -147,6 +147,11 @@ compare("server check", "sys", [
   "server check server --name NOPE",
 ]);
 
+compare("check of JetStream without JetStream", "sys", [
+  "server check jetstream",
+  "account info",
+]);
+
 compare("account", "a", [
   "account info",
   "account report connections",

@@ -125,8 +125,9 @@ export class JetStream implements ServerReservations {
     const limits = this.#configuredLimits();
     this.#started = true;
     for (const account of this.core.accounts.values()) {
-      if (account === this.core.systemAccount) continue;
-      const tiers = limits.get(account.name);
+      // The system account has no JetStream, and is told so.
+      const isSystem = account === this.core.systemAccount;
+      const tiers = isSystem ? undefined : limits.get(account.name);
       if (tiers !== undefined) this.#enableConfigured(account, tiers);
       this.#listen(account);
     }
