@@ -12,6 +12,7 @@ import { formatDurationNs } from "../base/text/duration.ts";
 import { GLOBAL_ACCOUNT } from "../core/account/account.ts";
 import { goNameText } from "../core/auth/distinguished_name.ts";
 import type { Connection } from "../core/connection/connection.ts";
+import { decodeUserClaims, JwtError } from "../identity/mod.ts";
 import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
 import type { ClosedRecord, ClosedSubscription } from "./source.ts";
 
@@ -184,12 +185,22 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
   };
 }
 
-/** Whoever has a bearer token is its user, so that nobody is shown one. */
+/** Whoever has a bearer token is its user, so that nobody is shown one, refused ones included. */
+function shownJwt({ connect: { jwt }, jwtUser }: Connection): string | undefined {
+  if (jwt === "") return undefined;
+  try {
+    const { nats } = jwtUser?.claims ?? decodeUserClaims(jwt);
+    return nats.bearerToken ? undefined : jwt;
+  } catch (error) {
+    if (!(error instanceof JwtError)) throw error;
+    return jwt;
+  }
+}
+
 function identityFields(connection: Connection, shown: boolean) {
   if (!shown) return {};
-  const isBearer = connection.jwtUser?.claims.nats.bearerToken === true;
   return {
-    jwt: isBearer ? undefined : omitEmpty(connection.connect.jwt),
+    jwt: shownJwt(connection),
     issuer_key: omitEmpty(textOfByteString(connection.issuerKey)),
   };
 }

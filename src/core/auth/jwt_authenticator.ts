@@ -24,6 +24,7 @@ import {
 } from "../../identity/mod.ts";
 import type { Account } from "../account/account.ts";
 import type { AccountTrust } from "../account/account_trust.ts";
+import { ClosedState } from "../connection/closed_state.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { AccountLookup, AccountSource } from "./account_source.ts";
 import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
@@ -65,6 +66,7 @@ export class JwtAuthenticator {
     }
     if (claims.nats.proxyRequired) {
       connection.debug("proxy connection required");
+      connection.authReason = ClosedState.ProxyRequired;
       return null;
     }
     const results = validateUserClaims(claims, Math.floor(this.#nowMs(connection) / 1000));

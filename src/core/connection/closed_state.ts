@@ -29,6 +29,7 @@ export const ClosedState = {
   Revocation: "Credentials Revoked",
   NoRespondersRequiresHeaders: "No Responders Requires Headers",
   Kicked: "Kicked",
+  ProxyRequired: "Proxy Required",
 } as const;
 
 /** One of the values of {@linkcode ClosedState}. */

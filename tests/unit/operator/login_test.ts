@@ -6,6 +6,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { createUser, encodeUser } from "../../harness/jwt.ts";
 import { jwtClient, newAccount, operatorServer, userClient } from "../../harness/operator.ts";
+import { connz } from "../../../src/monitor/mod.ts";
 import { OK, PONG } from "../../harness/raw_client.ts";
 
 Deno.test("a user of a preloaded account logs in, and INFO says what is needed", async () => {
@@ -30,4 +31,24 @@ Deno.test("users without a JWT, with a wrong signature, or of unknown accounts a
   assertMatch(await thief.client.expectEnd(), /^-ERR 'Authorization Violation'/);
   const stranger = await userClient(server, newAccount());
   assertMatch(await stranger.client.expectEnd(), /^-ERR 'Authorization Violation'/);
+});
+
+Deno.test("monitoring shows nobody a bearer token, of those who were refused neither", async () => {
+  const allowing = newAccount();
+  const forbidding = newAccount({ limits: { disallow_bearer: true } });
+  await using server = await operatorServer([allowing, forbidding]);
+  const accepted = await userClient(server, allowing, { bearer_token: true }, {}, { sig: "" });
+  await accepted.client.expect(OK);
+  await accepted.client.expect(PONG);
+  const refused = await userClient(server, forbidding, { bearer_token: true }, {}, { sig: "" });
+  await refused.client.expectEnd();
+  const plain = await userClient(server, allowing);
+  await plain.client.expect(OK);
+  await plain.client.expect(PONG);
+  for (const auth of [true, false]) {
+    const shown = connz(server.server, { state: "all", auth }).connections ?? [];
+    assertEquals(shown.length, 3);
+    const withJwt = shown.filter((one) => "jwt" in one && one.jwt !== undefined);
+    assertEquals(withJwt.length, auth ? 1 : 0);
+  }
 });
