@@ -12,7 +12,12 @@ import type { Options } from "../config/mod.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { Core } from "../core/core.ts";
 import { ServerError } from "../errors/mod.ts";
-import { decodeAccountClaims, JwtError, validateAccountClaims } from "../identity/mod.ts";
+import {
+  decodeAccountClaims,
+  isValidPublicKey,
+  JwtError,
+  validateAccountClaims,
+} from "../identity/mod.ts";
 import type { SystemEvents } from "../events/mod.ts";
 import { DirServices } from "../operator/dir_services.ts";
 import { OperatorMode } from "../operator/operator_mode.ts";
@@ -51,7 +56,11 @@ function preload(core: Core, resolver: AccountResolver): void {
 
 /** Operator mode as the options ask for it, or null. Throws {@linkcode StartError}. */
 export function newOperatorMode(core: Core, env: ServerEnvironment): OperatorMode | null {
-  if (core.options.trustedKeys.length === 0) return null;
+  const { trustedKeys } = core.options;
+  if (trustedKeys.length === 0) return null;
+  if (!trustedKeys.every((key) => isValidPublicKey(key, "O"))) {
+    throw new StartError("Error processing trusted operator keys");
+  }
   const resolver = newResolver(core.options, env);
   const mode = new OperatorMode(core, resolver);
   core.operators = mode;
