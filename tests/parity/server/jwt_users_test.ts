@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ConnectionPermissions } from "../../../src/core/permission/permissions.ts";
-import { createAccount, createOperator, createUser, encodeUser, nowS } from "../../harness/jwt.ts";
+import { createAccount, createOperator, nowS } from "../../harness/jwt.ts";
 import { OK, PONG } from "../../harness/raw_client.ts";
 import { testServer } from "../../harness/server.ts";
 import { type JwtServer, JwtServer as Wrapper, jwtServer, oKp, setupJwt } from "./_jwt.ts";
