@@ -13,7 +13,9 @@ async function examplesOf(path: string, language: string): Promise<string[]> {
   return [...blocks].map(([, code]) => code!);
 }
 
-for (const path of ["docs/embedding.md", "docs/monitoring.md", "README.md"]) {
+for (
+  const path of ["docs/embedding.md", "docs/monitoring.md", "docs/system_account.md", "README.md"]
+) {
   Deno.test(`the programs of ${path} run`, async () => {
     const examples = await examplesOf(path, "ts");
     assert(examples.length > 0);
@@ -33,7 +35,7 @@ for (const path of ["docs/embedding.md", "docs/monitoring.md", "README.md"]) {
   });
 }
 
-for (const path of ["docs/operations.md", "docs/jetstream.md"]) {
+for (const path of ["docs/operations.md", "docs/jetstream.md", "docs/system_account.md"]) {
   Deno.test(`the configurations of ${path} ask for nothing that is missing`, async () => {
     const examples = await examplesOf(path, "conf");
     assert(examples.length > 0);
