@@ -5,9 +5,12 @@
  */
 
 const BY_PREFIX = /"?\s*(?:auth_token\S*?|pass\S*?)"?\s*[:=]\s*"?([^",\r\n}]*)/dg;
-const BY_NAME = /(?:^|[^A-Za-z0-9_])"?\s*(?:proxy_sig|nkey|sig)"?\s*[:=]\s*"?([^",\r\n}]*)/dg;
+const BY_NAME = /(?:^|[^A-Za-z0-9_])"?\s*(?:proxy_sig|nkey|sig|jwt)"?\s*[:=]\s*"?([^",\r\n}]*)/dg;
 
-/** Replaces passwords, tokens, keys and signatures with `[REDACTED]`. */
+/**
+ * Replaces passwords, tokens, keys, signatures and JWTs with `[REDACTED]`. The reference shows
+ * JWTs, but whoever has the one of a bearer user is that user.
+ */
 export function redactSecrets(connect: string): string {
   return redact(BY_NAME, redact(BY_PREFIX, connect));
 }

@@ -22,6 +22,7 @@ import type { SystemEvents } from "../events/mod.ts";
 import { DirServices } from "../operator/dir_services.ts";
 import { OperatorMode } from "../operator/operator_mode.ts";
 import { serveUpdates } from "../operator/update_service.ts";
+import type { JetStream } from "../jetstream/mod.ts";
 import type { Logger } from "../platform/mod.ts";
 import { DirResolver } from "../resolver/dir_resolver.ts";
 import { type AccountResolver, ResolverError } from "../resolver/resolver.ts";
@@ -233,7 +234,19 @@ export function startOperators(server: Server): void {
     systemAccountChanged: () => server.events?.register(),
   };
   if (events !== null) serveResolver(server, mode, events);
+  if (jetStream !== null) openStoredAccounts(mode, jetStream);
   if (mayBootstrap(server.options)) bootstrapSystemAccount(mode);
+}
+
+/** Finds the accounts that have something stored, so that their streams work without a client. */
+function openStoredAccounts(mode: OperatorMode, jetStream: JetStream): void {
+  const { accounts, env } = mode.core;
+  for (const name of jetStream.entries(jetStream.config.storeDir)) {
+    if (!isValidPublicKey(name, "A") || accounts.has(byteStringOfText(name))) continue;
+    void Promise.resolve(mode.lookup(name)).catch((error) => {
+      env.log.error(`Account [${name}] lookup failed: ${(error as Error).stack ?? error}`);
+    });
+  }
 }
 
 function serveResolver({ options }: Server, mode: OperatorMode, events: SystemEvents): void {
