@@ -46,6 +46,7 @@ export class SystemSender {
   #queue: Outgoing[] = [];
   #scheduled = false;
   #closed = false;
+  readonly #end = Promise.withResolvers<void>();
   /** The server is delivering what it says itself, which its own services do not hear. */
   speaking = false;
 
@@ -116,5 +117,15 @@ export class SystemSender {
   close(): void {
     this.flush();
     this.#closed = true;
+    this.#end.resolve();
+  }
+
+  /** Waits so long, or until nothing is sent any more. */
+  async pause(delayMs: number): Promise<void> {
+    const { loop } = this.server.env;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = loop.setTimer(resolve, delayMs);
+    await Promise.race([promise, this.#end.promise]);
+    loop.clearTimer(timer);
   }
 }

@@ -22,11 +22,9 @@ import {
   routez,
   subsz,
 } from "../monitor/mod.ts";
-import type { Profiler } from "../platform/mod.ts";
 import { meantFor } from "./event_filter.ts";
 import { answering, readOptions, type ServiceHandler } from "./requests.ts";
 import type { SystemSender } from "./sender.ts";
-import type { EventServer } from "./server_info.ts";
 import {
   accountzRequest,
   connectionRequest,
@@ -75,22 +73,19 @@ export function statistics(sender: SystemSender, statsz: Statsz): ServiceHandler
   };
 }
 
-async function cpuProfile(server: EventServer, durationNs: bigint): Promise<string> {
-  const { profiler, loop } = server.env;
+async function cpuProfile(sender: SystemSender, durationNs: bigint): Promise<string> {
+  const { profiler } = sender.server.env;
   await profiler.startCpuProfile();
-  await new Promise<void>((resolve) => {
-    loop.setTimer(resolve, Number(durationNs) / NS_PER_MS);
-  });
+  await sender.pause(Number(durationNs) / NS_PER_MS);
   return await profiler.stopCpuProfile();
 }
 
 /** A profile in V8's format, or what is wrong. */
 async function profile(
-  server: EventServer,
+  sender: SystemSender,
   { name, duration }: ProfilezRequest,
 ): Promise<{ profile: string | null; error?: string }> {
   const failed = (error: string) => ({ profile: null, error });
-  const { profiler }: { profiler: Profiler } = server.env;
   let text: string;
   switch (name) {
     case "":
@@ -100,13 +95,13 @@ async function profile(
         return failed(`Duration ${formatDurationNs(duration)} should be between 0s and 15s`);
       }
       try {
-        text = await cpuProfile(server, duration);
+        text = await cpuProfile(sender, duration);
       } catch (error) {
         return failed(`Failed to start CPU profile: ${(error as Error).message}`);
       }
       break;
     case "heap":
-      text = await profiler.heapSnapshot();
+      text = await sender.server.env.profiler.heapSnapshot();
       break;
     default:
       return failed(`Profile ${goQuote(name)} not found`);
@@ -155,7 +150,7 @@ export function monitoringServices(
     ],
     [
       "PROFILEZ",
-      answering(sender, profilezRequest, async (asked) => goJson(await profile(server, asked))),
+      answering(sender, profilezRequest, async (asked) => goJson(await profile(sender, asked))),
     ],
     [
       "EXPVARZ",

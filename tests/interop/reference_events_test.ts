@@ -5,7 +5,21 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { headers as newHeaders, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import {
+  headers as newHeaders,
+  jwtAuthenticator,
+  type Msg,
+  type NatsConnection,
+} from "@nats-io/transport-node";
+import {
+  createAccount,
+  createOperator,
+  createUser,
+  encodeAccount,
+  encodeOperator,
+  encodeUser,
+  type KeyPair,
+} from "../harness/jwt.ts";
 import { RawClient } from "../harness/raw_client.ts";
 import { referenceProgram } from "../harness/reference_server.ts";
 import { until } from "../harness/server.ts";
@@ -93,6 +107,60 @@ async function connectionEvents(side: Side): Promise<string[]> {
 
 test("events of clients that come, go and are refused are the real server's", async (go) => {
   const { theirs, ours } = await onEachServer(go, () => CONFIG, connectionEvents);
+  assertEquals(ours, theirs);
+});
+
+/** The same operator, accounts and users for both servers. */
+function operatorConfig(): { config: string; system: Login; client: Login; names: string[] } {
+  const operator = createOperator();
+  const [system, account, signer] = [createAccount(), createAccount(), createAccount()];
+  const body = { tags: ["blue", "green"], signing_keys: [signer.getPublicKey()] };
+  const jwts = [
+    encodeAccount(system, {}, { name: "SYS" }, operator),
+    encodeAccount(account, body, { name: "Account" }, operator),
+  ];
+  const keys = [system, account].map((pair) => pair.getPublicKey());
+  const users = [createUser(), createUser()];
+  const user = { issuer_account: keys[1], tags: ["user", "tag"] };
+  return {
+    config: `
+      server_name: S
+      operator: ${encodeOperator(operator)}
+      system_account: ${keys[0]}
+      resolver: MEMORY
+      resolver_preload: { ${keys[0]}: ${jwts[0]}, ${keys[1]}: ${jwts[1]} }
+    `,
+    system: { jwt: encodeUser(users[0]!, system), user: users[0]! },
+    client: { jwt: encodeUser(users[1]!, signer, user, { name: "User" }), user: users[1]! },
+    names: keys,
+  };
+}
+
+interface Login {
+  readonly jwt: string;
+  readonly user: KeyPair;
+}
+
+test("events of clients with JWTs and what they learn are the real server's", async (go) => {
+  const { config, system, client, names } = operatorConfig();
+  const authenticator = ({ jwt, user }: Login) => jwtAuthenticator(jwt, user.getSeed());
+  const { theirs, ours } = await onEachServer(go, () => config, async (side) => {
+    const listener = await side.connect({ authenticator: authenticator(system) });
+    const heard = new Heard(listener, "$SYS.ACCOUNT.>", listener.info!.server_id);
+    await listener.flush();
+    const one = await side.connect({ authenticator: authenticator(client), name: "one" });
+    await until(() => heard.lines.length >= 2);
+    const lines = [
+      await asked(one, "$SYS.REQ.USER.INFO"),
+      await asked(one, "$SYS.REQ.ACCOUNT.PING.STATZ"),
+      await asked(listener, `$SYS.REQ.ACCOUNT.${names[1]}.CONNZ`, '{"auth":true}'),
+    ];
+    await one.close();
+    await until(() => heard.lines.length >= 4);
+    const id = listener.info!.server_id;
+    return [...heard.lines.slice(0, 2), ...heard.lines.slice(2).sort(), ...lines]
+      .map((line) => line.replaceAll(id, "ID"));
+  });
   assertEquals(ours, theirs);
 });
 

@@ -153,6 +153,27 @@ Deno.test("a server that is stopped says so to those who are still there", async
   await stopped;
 });
 
+Deno.test("a CPU profile keeps nobody waiting, and ends with the server", async () => {
+  await using server = await testServer({}, CONFIG);
+  const client = await login(server, "sys");
+  const profiles = new Inbox(client, "profiles");
+  const ask = (durationMs: number): void => {
+    const body = JSON.stringify({ name: "cpu", duration: durationMs * 1e6 });
+    client.publish("$SYS.REQ.SERVER.PING.PROFILEZ", body, { reply: "profiles" });
+  };
+  ask(100);
+  await client.request("$SYS.REQ.SERVER.PING.VARZ");
+  assertEquals(profiles.count, 0);
+  const { data } = (await profiles.next())!.json<{ data: { profile: string; error?: string } }>();
+  assertEquals(data.error, undefined);
+  assert(JSON.parse(atob(data.profile)).nodes.length > 0);
+  ask(15_000);
+  await client.request("$SYS.REQ.SERVER.PING.IDZ");
+  const startedMs = performance.now();
+  await server.server.stop();
+  assert(performance.now() - startedMs < 5000);
+});
+
 /** A value that JSON can say, of any shape, with keys that services look at. */
 function anyValue(random: () => number, depth = 0): unknown {
   const keys =
