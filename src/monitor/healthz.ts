@@ -132,7 +132,14 @@ function assetErrors(js: JetStream, askedAccount: string, askedStream: string): 
     if (js.stagingDirectory.endsWith(`/${account}`)) continue;
     if (askedAccount !== "" && account !== askedAccount) continue;
     const name = byteStringOfText(account);
-    if (!js.core.accounts.has(name)) {
+    const found = js.core.accounts.get(name);
+    if (found?.trust?.expired === true) {
+      // Whose time is over is no matter of JetStream's health, unless just that is asked.
+      if (askedAccount === "") continue;
+      const error = `JetStream account '${account}' is expired`;
+      return [{ type: "ACCOUNT", account, error }];
+    }
+    if (found === undefined) {
       const error = `JetStream account '${account}' could not be resolved`;
       errors.push({ type: "ACCOUNT", account, error });
       continue;

@@ -10,7 +10,7 @@
 import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import type { Account } from "../core/account/account.ts";
 import { AccountTrust } from "../core/account/account_trust.ts";
-import { removeImports } from "../core/account/imports.ts";
+import { removeImports, removeServiceImport } from "../core/account/imports.ts";
 import { refreshShadowSubscriptions } from "../core/account/shadow_subscriptions.ts";
 import type { AccountLookup, AccountSource } from "../core/auth/account_source.ts";
 import type { Core } from "../core/core.ts";
@@ -43,12 +43,18 @@ const SLOW_FETCH_MS = 1000;
 export interface AccountFollowers {
   /** Turns JetStream of the account on or off, or changes its limits. Rejects with what is wrong. */
   configureJetStream(account: Account): Promise<void>;
+  /** The account is no more; nothing of the server is to be left in it. Rejects as above. */
+  accountRemoved(account: Account): Promise<void>;
+  /** The account is back. */
+  accountRestored(account: Account): void;
   /** The system account has lost its exports. */
   systemAccountChanged(): void;
 }
 
 const NO_FOLLOWERS: AccountFollowers = {
   configureJetStream: () => Promise.resolve(),
+  accountRemoved: () => Promise.resolve(),
+  accountRestored: () => {},
   systemAccountChanged: () => {},
 };
 
@@ -270,13 +276,18 @@ export class OperatorMode implements AccountSource {
     trust.incomplete = incomplete.length > 0;
     for (const name of incomplete) this.#missedExporters.add(name);
     account.updatedMs = clock.nowMs();
-    this.#configureJetStream(account);
+    if (trust.removed) {
+      trust.removed = false;
+      this.followers.accountRestored(account);
+    }
+    this.#follow(account, this.followers.configureJetStream(account));
     applyToClients(account, { permissions, signers });
     if (refreshImporters) this.#refreshImporters(account);
   }
 
-  #configureJetStream(account: Account): void {
-    void this.followers.configureJetStream(account).catch((error) => {
+  /** Waits for what JetStream does about an account, and says what goes wrong. */
+  #follow(account: Account, done: Promise<void>): void {
+    void done.catch((error) => {
       this.core.env.log.error(
         `Error configuring jetstream for account [${accountLabel(account)}]: ` +
           (error as Error).message,
@@ -320,9 +331,11 @@ export class OperatorMode implements AccountSource {
     account.updatedMs = this.core.env.clock.nowMs();
     expireAccount(account);
     account.trust.jetStream = null;
-    this.#configureJetStream(account);
+    account.trust.removed = true;
+    for (const service of account.serviceImports.slice()) removeServiceImport(account, service);
     removeImports(account);
     refreshShadowSubscriptions(account);
+    this.#follow(account, this.followers.accountRemoved(account));
     clearExpiry(this.core, account.trust);
   }
 

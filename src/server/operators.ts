@@ -231,6 +231,10 @@ export function startOperators(server: Server): void {
     configureJetStream: async (account) => {
       await jetStream?.configureAccount(account, account.trust!.jetStream);
     },
+    accountRemoved: async (account) => {
+      await jetStream?.removeAccount(account);
+    },
+    accountRestored: (account) => server.events?.accountAdded(account),
     systemAccountChanged: () => server.events?.register(),
   };
   if (events !== null) serveResolver(server, mode, events);

@@ -23,6 +23,8 @@ export class AccountTrust {
   signingKeys: SigningKeys = new Map();
   /** Nobody may connect. */
   expired = false;
+  /** Its JWT was deleted; a new one brings it back. */
+  removed = false;
   /** Some import could not be made. */
   incomplete = false;
   disallowBearer = false;

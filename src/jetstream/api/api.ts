@@ -108,6 +108,16 @@ export class Api {
     }
   }
 
+  /** Answers requests of `account` no more. */
+  unlisten(account: Account): void {
+    for (let i = this.#subscriptions.length - 1; i >= 0; i--) {
+      const { account: owner, subscription } = this.#subscriptions[i]!;
+      if (owner !== account) continue;
+      this.#js.client.unsubscribe(account, subscription);
+      this.#subscriptions.splice(i, 1);
+    }
+  }
+
   /** Answers no more. */
   stop(): void {
     for (const { account, subscription } of this.#subscriptions) {

@@ -141,6 +141,16 @@ export class JetStream implements ServerReservations {
     this.api.listen(account);
   }
 
+  #unlisten(account: Account): void {
+    if (this.#listening.delete(account)) this.api.unlisten(account);
+  }
+
+  /** Turns JetStream of an account off that is no more; its streams stay on disk. */
+  async removeAccount(account: Account): Promise<void> {
+    this.#unlisten(account);
+    await this.#close(account);
+  }
+
   /**
    * Makes JetStream of an account what `limits` say; null turns it off, and its streams stay on
    * disk. Before the start nothing happens. Throws ApiError when the server has not as much.
@@ -149,14 +159,25 @@ export class JetStream implements ServerReservations {
     if (!this.#started || this.stopping || account === this.core.systemAccount) return;
     const own = this.accountOf(account);
     if (limits !== null) {
-      if (own === null) this.enable(account, limits);
-      else {
-        this.#checkPromised(limits, own);
-        own.limits = limits;
+      try {
+        if (own === null) this.enable(account, limits);
+        else {
+          this.#checkPromised(limits, own);
+          own.limits = limits;
+        }
+      } catch (error) {
+        // Who was promised JetStream and cannot have it gets no answer, as where there is none.
+        if (own === null) this.#unlisten(account);
+        throw error;
       }
     }
     this.#listen(account);
-    if (limits !== null || own === null) return;
+    if (limits === null) await this.#close(account);
+  }
+
+  async #close(account: Account): Promise<void> {
+    const own = this.accountOf(account);
+    if (own === null) return;
     this.accounts.delete(account.name);
     for (const stream of [...own.streams.values()]) {
       await stopStream(stream, { deleteState: false, advisory: false });
