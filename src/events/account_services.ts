@@ -41,6 +41,7 @@ import {
   filterOnly,
   jszRequest,
   leafzRequest,
+  stateOf,
   subszRequest,
 } from "./service_options.ts";
 
@@ -92,7 +93,7 @@ export function accountServices(
     [
       "CONNZ",
       answering(sender, connzRequest, (asked, request) => {
-        const state = asked.state === 1 ? "closed" : asked.state === 2 ? "all" : "open";
+        const state = stateOf(asked);
         return goJson(connz(server, { ...asked, state, account: accountIn(request) }));
       }),
     ],

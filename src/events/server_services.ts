@@ -40,6 +40,7 @@ import {
   profilezRequest,
   raftzRequest,
   routezRequest,
+  stateOf,
   subszRequest,
 } from "./service_options.ts";
 import type { Statsz } from "./statsz.ts";
@@ -47,7 +48,6 @@ import type { Statsz } from "./statsz.ts";
 const NS_PER_MS = 1e6;
 /** A CPU profile may take so long. */
 const PROFILE_NS_MAX = 15_000_000_000n;
-const STATES = ["open", "closed", "all"] as const;
 
 /** Says who the server is. */
 function identity(sender: SystemSender): ServiceHandler {
@@ -126,7 +126,7 @@ export function monitoringServices(
       answering(
         sender,
         connzRequest,
-        (asked) => goJson(connz(server, { ...asked, state: STATES[asked.state] ?? "open" })),
+        (asked) => goJson(connz(server, { ...asked, state: stateOf(asked) })),
       ),
     ],
     ["ROUTEZ", answering(sender, routezRequest, () => goJson(routez(server)))],

@@ -26,6 +26,7 @@ import {
   type EventFilter,
   eventFilterFields,
 } from "./event_filter.ts";
+import type { ConnectionState } from "../monitor/mod.ts";
 
 /** The shape of the options called `goName`: those of `struct`, and the filter of servers. */
 function options<T extends object>(
@@ -71,6 +72,8 @@ export interface ConnzRequest extends EventFilter {
   filterSubject: string;
 }
 
+const STATES: readonly ConnectionState[] = ["open", "closed", "all"];
+
 /** CONNZ. */
 export const connzRequest: Shape<ConnzRequest> = options(
   "ConnzEventOptions",
@@ -104,6 +107,11 @@ export const connzRequest: Shape<ConnzRequest> = options(
     filterSubject: field("filter_subject", text),
   },
 );
+
+/** The state of the connections that are asked for. */
+export function stateOf({ state }: ConnzRequest): ConnectionState {
+  return STATES[state] ?? "none";
+}
 
 /** What {@linkcode subszRequest} asks. */
 export interface SubszRequest extends EventFilter {

@@ -21,8 +21,8 @@ import type { ClosedRecord, MonitoredServer } from "./source.ts";
 /** Connections on a page when nothing is said. */
 export const DEFAULT_CONNECTION_LIMIT = 1024;
 
-/** Which connections to look at. */
-export type ConnectionState = "open" | "closed" | "all";
+/** Which connections to look at; `none` is what a number without a meaning asks for. */
+export type ConnectionState = "open" | "closed" | "all" | "none";
 
 /** A question to {@linkcode connz}. */
 export interface ConnzOptions {
@@ -158,8 +158,10 @@ function candidates(server: MonitoredServer, asked: Asked, account: string): Can
     if (found === undefined) return null;
     open = [...found.connections].filter(({ kind }) => kind === "client" || kind === "leafnode");
   }
-  if (asked.state === "closed") open = [];
-  let closed = asked.state === "open" ? [] : server.closedConnections.all();
+  if (asked.state === "closed" || asked.state === "none") open = [];
+  let closed = asked.state === "open" || asked.state === "none"
+    ? []
+    : server.closedConnections.all();
   if (account !== "") {
     // The reference keeps no account of closed connections of the global one.
     closed = account === GLOBAL_ACCOUNT
@@ -169,8 +171,9 @@ function candidates(server: MonitoredServer, asked: Asked, account: string): Can
   return { open, closed, total: open.length + closed.length };
 }
 
-function pickOne(server: MonitoredServer, found: Candidates, asked: Asked): void {
-  const one = asked.state === "closed" ? undefined : server.clients.get(asked.cid);
+/** Narrows to one connection, which must be among those found: accounts see only their own. */
+function pickOne(found: Candidates, asked: Asked): void {
+  const one = found.open.find(({ id }) => id === asked.cid);
   found.open = one === undefined ? [] : [one];
   found.closed = one === undefined
     ? found.closed.filter(({ connection }) => connection.id === asked.cid).slice(0, 1)
@@ -208,7 +211,7 @@ export function connz(server: MonitoredServer, options: ConnzOptions = {}) {
   // No client speaks MQTT yet, so none has an id of that kind.
   const wanted = (connection: Connection): boolean =>
     (user === "" || connection.rawAuthUser === user) && mqttClient === "";
-  if (asked.cid > 0) pickOne(server, found, asked);
+  if (asked.cid > 0) pickOne(found, asked);
   else found.open = found.open.filter(wanted);
   if (asked.filter !== "") {
     found.open = found.open.filter((connection) => hasInterest(connection, asked.filter));

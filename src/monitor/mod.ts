@@ -6,7 +6,7 @@
 export { gatewayz, leafz, routez } from "./absent_features.ts";
 export { jsz, jszAccount, jszJson, type JszOptions } from "./jsz.ts";
 export { accountInfo, accountStatistics, accountStatz, accountz } from "./accounts.ts";
-export { connz, type ConnzOptions } from "./connz.ts";
+export { type ConnectionState, connz, type ConnzOptions } from "./connz.ts";
 export { BadRequestError, nsOfMs, timeText, uptimeText } from "./go_values.ts";
 export { healthz, type HealthzOptions } from "./healthz.ts";
 export { type Monitor, startMonitoring } from "./monitor.ts";

@@ -83,13 +83,15 @@ Deno.test("the owner of an account hears of logins that fail in it", async () =>
 Deno.test("a client learns of its own account only", async () => {
   await using server = await testServer({}, CONFIG);
   const client = await login(server, "a");
-  await login(server, "b");
+  const { client_id: cid } = (await login(server, "b")).info!;
+  const others = ["", '{"acc":"B"}', '{"account":"B"}', '{"user":"b"}', JSON.stringify({ cid })];
   for (const subject of ["$SYS.REQ.ACCOUNT.PING.CONNZ", "$SYS.REQ.SERVER.PING.CONNZ"]) {
-    for (const body of ["", '{"acc":"B"}', '{"account":"B"}']) {
+    for (const body of others) {
       const { data } = (await client.request(subject, body)).json<
         { data: { connections: { name: string }[] } }
       >();
-      assertEquals(data.connections.map(({ name }) => name), ["a"]);
+      const names = data.connections.map(({ name }) => name);
+      assertEquals(names, /cid|user/.test(body) ? [] : ["a"]);
     }
   }
   const statz = (await client.request("$SYS.REQ.ACCOUNT.PING.STATZ", '{"accounts":["B"]}'))
