@@ -102,15 +102,21 @@ export class SystemSender {
     const queue = this.#queue;
     this.#queue = [];
     this.speaking = true;
-    for (const { account, subject, text, encoding } of queue) {
-      const body = encoder.encode(text);
-      if (encoding === null) this.client.publish(account, subject, "", NO_HEADERS, body);
-      else {
-        const headers = appendHeader(null, "Content-Encoding", encoding);
-        this.client.publish(account, subject, "", headers, encodeContent(body, encoding));
-      }
+    try {
+      for (const message of queue) this.#deliver(message);
+    } finally {
+      this.speaking = false;
     }
-    this.speaking = false;
+  }
+
+  #deliver({ account, subject, text, encoding }: Outgoing): void {
+    const body = encoder.encode(text);
+    if (encoding === null) {
+      this.client.publish(account, subject, "", NO_HEADERS, body);
+      return;
+    }
+    const headers = appendHeader(null, "Content-Encoding", encoding);
+    this.client.publish(account, subject, "", headers, encodeContent(body, encoding));
   }
 
   /** Delivers what is waiting; nothing is sent any more. */
