@@ -16,6 +16,9 @@ import type { MonitoredServer } from "./source.ts";
 /** Subscriptions on a page when nothing is said. */
 export const DEFAULT_SUBSCRIPTION_LIMIT = 1024;
 
+/** Shown for subscriptions of the server itself; no connection has this id. */
+const OWN_CLIENT_ID = 0;
+
 /** A question to {@linkcode subsz}. */
 export interface SubszOptions {
   /** List the subscriptions. */
@@ -54,12 +57,13 @@ export function sublistFields(stats: SublistStats) {
 
 function details(account: Account, test: string) {
   const name = textOfByteString(account.name);
+  const tag = textOfByteString(account.nameTag);
   const found = [];
   for (const subscription of account.sublist.localSubs(() => true)) {
     const { connection, subject } = subscription;
-    if (connection === null || (test !== "" && !matchLiteral(test, subject))) continue;
-    const detail = subscriptionDetail(subscription, connection.id);
-    found.push({ account: name, account_tag: name, ...detail });
+    if (test !== "" && !matchLiteral(test, subject)) continue;
+    const detail = subscriptionDetail(subscription, connection?.id ?? OWN_CLIENT_ID);
+    found.push({ account: name, account_tag: tag, ...detail });
   }
   return found;
 }

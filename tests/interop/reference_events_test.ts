@@ -211,6 +211,10 @@ const BODIES = [
   '{"acc":null}',
 ];
 
+interface SubszAnswer {
+  data: { total: number; subscriptions_list: { subject: string }[] };
+}
+
 async function serverAnswers(side: Side): Promise<string[]> {
   const system = await side.connect({ user: "sys", pass: "sys", name: "s" });
   const client = await side.connect({ user: "a", pass: "a", name: "c" });
@@ -237,6 +241,9 @@ async function serverAnswers(side: Side): Promise<string[]> {
   for (const page of "CONNZ LEAFZ JSZ STATZ CONNS".split(" ")) {
     for (const account of ["A", "B", "NOPE"]) await note(`$SYS.REQ.ACCOUNT.${account}.${page}`);
   }
+  // The real server lists them in any order, and counts its own clients otherwise.
+  const { data } = (await system.request("$SYS.REQ.ACCOUNT.A.SUBSZ")).json<SubszAnswer>();
+  lines.push(`${data.total} ${data.subscriptions_list.map(({ subject }) => subject).sort()}`);
   await note("$SYS.REQ.ACCOUNT.NOPE.INFO");
   await note("$SYS.REQ.ACCOUNT.A.CONNS", '{"acc":"B"}');
   await note("$SYS.REQ.ACCOUNT.B.STATZ", '{"include_unused":true}');
