@@ -11,7 +11,15 @@ import { healthz, type HealthzOptions } from "../../../src/monitor/healthz.ts";
 import { jetStreamServer, JsClient, type Json } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import { messagesOf } from "./_jetstream_a.ts";
-import { Clients, monitorOptions, pollVarz, readBody, readJson, withMonitor } from "./_monitor.ts";
+import {
+  Clients,
+  MODES,
+  monitorOptions,
+  pollVarz,
+  readBody,
+  readJson,
+  withMonitor,
+} from "./_monitor.ts";
 
 /** Runs `use` beside a server with monitoring and JetStream. */
 async function withJetStream(
@@ -21,6 +29,55 @@ async function withJetStream(
   await using server = await jetStreamServer({ ...monitorOptions(), ...over });
   await use(server.test.server);
 }
+
+Deno.test("TestMonitorHandleVarz", async () => {
+  await using started = await jetStreamServer(
+    { httpHost: "127.0.0.1", httpPort: -1 },
+    `system_account: SYS
+     accounts {
+       SYS { users [{user: sys, password: pwd}] }
+       ACC {
+         users [{user: usr, password: pwd}]
+         jetstream: {max_store: 4Mb, max_memory: 5Mb}
+       }
+       BCC_TO_HAVE_ONE_EXTRA { users [{user: usr2, password: pwd}], jetstream: enabled }
+     }
+     jetstream: {
+       max_mem_store: 10Mb
+       max_file_store: 10Mb
+       unique_tag: az
+       limits: { max_ha_assets: 1000 }
+     }
+     cluster {
+       name: cluster_name
+       listen: 127.0.0.1:0
+       routes: [nats-route://127.0.0.1:0]
+     }
+     server_name: "server_-1"
+     server_tags: [ "az:-1", "tag" ]`,
+  );
+  const { server } = started.test;
+  for (const mode of MODES) {
+    const { start } = await pollVarz(server, mode);
+    assert(Date.now() - Date.parse(start) < 10_000);
+  }
+  await using clients = new Clients(server);
+  await clients.talkative({ user: "sys", pass: "pwd" });
+  for (const mode of MODES) {
+    const v = await pollVarz(server, mode);
+    assertEquals(v.connections, 1);
+    assert(v.total_connections >= 1);
+    assertEquals([v.in_msgs, v.in_bytes, v.out_msgs, v.out_bytes], [1, 5, 1, 5]);
+    assertEquals([v.in_client_msgs, v.in_client_bytes], [1, 5]);
+    assertEquals([v.out_client_msgs, v.out_client_bytes], [1, 5]);
+    assert(v.subscriptions > 10);
+    assertEquals(v.server_name, "server_-1");
+    assert(v.tags.includes("tag"));
+    assertEquals(v.jetstream.config.store_dir, `${server.options.storeDir}/jetstream`);
+    assertEquals(v.jetstream.stats.accounts, 2);
+    assertEquals(v.jetstream.limits.max_ha_assets, 1000);
+  }
+});
 
 Deno.test("TestMonitorVarzJSApiLevel", async () => {
   await withJetStream(async (server) => {
