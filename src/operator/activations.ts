@@ -21,10 +21,7 @@ import {
   validateImport,
   ValidationResults,
 } from "../identity/mod.ts";
-import type { TimerHandle } from "../platform/mod.ts";
-
-/** Longest delay that timers keep; what expires later is looked at again then. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+import { TIMER_MAX_MS, type TimerHandle } from "../platform/mod.ts";
 
 /** The activation tokens of one server. */
 export class Activations {

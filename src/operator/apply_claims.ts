@@ -25,9 +25,9 @@ import {
   weightOf,
 } from "../identity/mod.ts";
 import type { JetStreamLimitsInfo } from "../jsapi/mod.ts";
+import { TIMER_MAX_MS } from "../platform/mod.ts";
 import { isValidPublishSubject, SubjectMappings } from "../subject/mod.ts";
 
-const TIMER_MAX_MS = 2 ** 31 - 1;
 const INT32_MAX = 2 ** 31 - 1;
 
 /** Which of an account's signing keys differ from before. */

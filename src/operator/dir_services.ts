@@ -17,7 +17,7 @@ import {
   JwtError,
   validateAccountClaims,
 } from "../identity/mod.ts";
-import type { TimerHandle } from "../platform/mod.ts";
+import { TIMER_MAX_MS, type TimerHandle } from "../platform/mod.ts";
 import type { DirResolver } from "../resolver/dir_resolver.ts";
 import { JwtNotFoundError } from "../resolver/dir_store.ts";
 import { ResolverError } from "../resolver/resolver.ts";
@@ -89,7 +89,7 @@ export class DirServices {
       this.#sync = env.loop.setRepeating(() => {
         env.log.debug(`DirResolver - Checking store state: ${hex(jwts.hash)}`);
         this.#publish(`${CLAIMS}.PACK`, inbox, jwts.hash);
-      }, syncIntervalMs);
+      }, Math.min(syncIntervalMs, TIMER_MAX_MS));
     }
     env.log.notice(`Managing ${kind} jwt in exclusive directory ${jwts.directory}`);
   }
@@ -270,7 +270,7 @@ export class DirServices {
     const timer = loop.setTimer(() => {
       finish();
       reject(new ResolverError("fetching jwt timed out"));
-    }, this.options.fetchTimeoutMs);
+    }, Math.min(this.options.fetchTimeoutMs, TIMER_MAX_MS));
     const subscription = client.subscribe(
       this.#system,
       inbox,

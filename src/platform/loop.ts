@@ -7,6 +7,9 @@
 /** Handle of a running timer; opaque. */
 export type TimerHandle = number | object;
 
+/** The longest delay that a timer keeps; what is asked to wait longer would not wait at all. */
+export const TIMER_MAX_MS: number = 2 ** 31 - 1;
+
 /** Schedules work on the one event loop that a server lives on. */
 export interface Loop {
   /** Runs `task` once after `delayMs`. The process may not end while it is pending. */

@@ -10,7 +10,13 @@
  */
 import { createHash } from "node:crypto";
 import { decodeGenericClaims, isValidPublicKey, JwtError } from "../identity/mod.ts";
-import type { Clock, Disk, Loop, TimerHandle } from "../platform/mod.ts";
+import {
+  type Clock,
+  type Disk,
+  type Loop,
+  TIMER_MAX_MS,
+  type TimerHandle,
+} from "../platform/mod.ts";
 import { DiskError, isNotFound } from "../platform/disk.ts";
 import { JwtTracker } from "./jwt_tracker.ts";
 import { ResolverError } from "./resolver.ts";
@@ -55,8 +61,6 @@ export interface DirStoreOptions {
 
 const EXTENSION = ".jwt";
 const CHECK_MAX_MS = 60_000;
-/** Timers cannot wait longer. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 function sha256(text: string): Uint8Array {
   return new Uint8Array(createHash("sha256").update(text).digest());

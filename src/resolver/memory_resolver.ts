@@ -23,5 +23,11 @@ export class MemoryResolver implements AccountResolver {
     this.#jwts.set(name, jwt);
   }
 
+  /** Has these JWTs and no others. */
+  replace(jwts: ReadonlyMap<string, string>): void {
+    this.#jwts.clear();
+    for (const [name, jwt] of jwts) this.#jwts.set(name, jwt);
+  }
+
   close(): void {}
 }

@@ -22,6 +22,8 @@ export interface AccountResolver {
   fetch(name: string): string | Promise<string>;
   /** Keeps a JWT. Throws {@linkcode ResolverError}. */
   store(name: string, jwt: string): void;
+  /** Looks at what is stored anew, where somebody else may have changed it. */
+  reload?(): void;
   /** Stops timers. */
   close(): void;
 }

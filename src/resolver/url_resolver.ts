@@ -9,7 +9,6 @@ import { type HttpClient, HttpError } from "../platform/http.ts";
 import { goQuote } from "../base/text/go_format.ts";
 import { type AccountResolver, ResolverError } from "./resolver.ts";
 
-/** How long the web server may take. */
 const FETCH_TIMEOUT_MS = 1900;
 const OK = 200;
 
@@ -21,6 +20,8 @@ function redacted(url: string): string {
 /** Fetches JWTs from below a URL, which ends with a slash. */
 export class UrlResolver implements AccountResolver {
   readonly readOnly = true;
+  /** How long the web server may take. */
+  timeoutMs: number = FETCH_TIMEOUT_MS;
 
   constructor(readonly url: string, readonly client: HttpClient) {}
 
@@ -29,7 +30,7 @@ export class UrlResolver implements AccountResolver {
     const failed = (why: string, cause?: unknown): ResolverError =>
       new ResolverError(`could not fetch <${goQuote(redacted(url))}>: ${why}`, { cause });
     try {
-      const { status, statusText, body } = await this.client.get(url, FETCH_TIMEOUT_MS);
+      const { status, statusText, body } = await this.client.get(url, this.timeoutMs);
       if (status !== OK) throw failed(`${status} ${statusText}`);
       return body;
     } catch (error) {

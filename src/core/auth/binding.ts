@@ -6,6 +6,7 @@
  * @module
  */
 import type { Permissions } from "../../config/mod.ts";
+import { TIMER_MAX_MS } from "../../platform/mod.ts";
 import type { Account } from "../account/account.ts";
 import { ClosedState } from "../connection/closed_state.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -39,6 +40,10 @@ export function bindConnection(
 export function expireConnection(connection: Connection, expiresMs: number): void {
   connection.expiresMs = expiresMs;
   const leftMs = Math.max(0, expiresMs - connection.core.env.clock.nowMs());
+  if (leftMs > TIMER_MAX_MS) {
+    connection.setAuthTimer(TIMER_MAX_MS, () => expireConnection(connection, expiresMs));
+    return;
+  }
   connection.setAuthTimer(leftMs, () => {
     connection.sendError("User Authentication Expired");
     connection.debug("User Authentication Expired");
