@@ -9,6 +9,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { referenceProgram } from "../harness/reference_server.ts";
+import { until } from "../harness/server.ts";
 import { onEachServer, type Side, steady } from "./_system_account.ts";
 
 const program = referenceProgram("nats-server");
@@ -91,6 +92,48 @@ function compare(name: string, user: string, commands: readonly string[]): void 
     },
   );
 }
+
+/** What `nats events` prints of a client that comes and goes. */
+async function watchEvents(side: Side): Promise<string[]> {
+  const system = await side.connect({ user: "sys", pass: "sys" });
+  const process = new Deno.Command(cli!, {
+    args: [
+      ...["--no-context", "--server", `nats://127.0.0.1:${side.port}`],
+      ...["--user", "sys", "--password", "sys", "events", "--all"],
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  try {
+    await until(async () => {
+      const answer = await system.request("$SYS.REQ.SERVER.PING.CONNZ", '{"sort":"cid"}');
+      const { data } = answer.json<{ data: { connections: { subscriptions: number }[] } }>();
+      return (data.connections[1]?.subscriptions ?? 0) >= 5;
+    });
+    const client = await side.connect({ user: "a", pass: "a", name: "app" });
+    let text = "";
+    for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      // It may print what follows each other fast in any order.
+      if (/Client Connection[^]*Client Type:.*\n/.test(text)) await client.close();
+      if (/Client Disconnection[^]*Client Published:.*\n/.test(text)) break;
+    }
+    return normalised(text.replace(/\[\w{22}\]/g, "[ID]")).split("\n")
+      .filter((line) => line !== "");
+  } finally {
+    process.kill("SIGKILL");
+    await process.status;
+  }
+}
+
+Deno.test({
+  name: "nats events prints what it prints with the real server",
+  ignore: program === null || cli === null,
+}, async () => {
+  const { theirs, ours } = await onEachServer(program!, config, watchEvents);
+  assertEquals(ours, theirs);
+});
 
 compare("server list, info and ping", "sys", [
   "server list 1",
