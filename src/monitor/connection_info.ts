@@ -10,7 +10,7 @@ import { textOfByteString } from "../base/text/byte_string.ts";
 import { readCertificate } from "../base/crypto/x509.ts";
 import { formatDurationNs } from "../base/text/duration.ts";
 import { GLOBAL_ACCOUNT } from "../core/account/account.ts";
-import { goNameText } from "../core/auth/distinguished_name.ts";
+import { goNameText } from "../base/crypto/name_text.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import { decodeUserClaims, JwtError } from "../identity/mod.ts";
 import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";

@@ -7,9 +7,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { readCertificate } from "../base/crypto/x509.ts";
 import type { Options, TlsOptions } from "../config/mod.ts";
-import { goNameText } from "../core/auth/distinguished_name.ts";
+import { goNameText } from "../base/crypto/name_text.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
@@ -19,6 +20,7 @@ import {
   type Loop,
   type TimerHandle,
   type TlsServerContext,
+  type TlsServerSettings,
   TlsTexts,
   type TlsUpgrader,
   TlsVerificationError,
@@ -46,6 +48,8 @@ export interface ClientTlsEnvironment {
 /** TLS on the client port of one server. */
 export class ClientTls {
   readonly #context: TlsServerContext;
+  /** Certificates, keys and rules as they were read. */
+  readonly #settings: TlsServerSettings;
   readonly #rate: RateCounter | null;
   /** Some cipher suites or key exchanges are left out. */
   readonly #chooses: boolean;
@@ -58,11 +62,17 @@ export class ClientTls {
     readonly env: ClientTlsEnvironment,
   ) {
     const settings = tlsServerSettings(tls, env.files);
+    this.#settings = settings;
     this.#context = env.tls.serverContext(settings);
     this.#chooses = settings.ciphers !== null || settings.curves !== null;
     this.#rate = options.tlsRateLimit > 0
       ? new RateCounter(options.tlsRateLimit, env.clock.monotonicMs)
       : null;
+  }
+
+  /** Whether clients notice no difference between this and `other`. */
+  isLike(other: ClientTls): boolean {
+    return isDeepStrictEqual(this.#settings, other.#settings);
   }
 
   /** Starts reporting refused handshakes. */
@@ -168,7 +178,8 @@ function chainText(error: TransportError): string {
   return texts.length === 0 ? "" : ` (${texts.join("; ")})`;
 }
 
-function matchesPinned(connection: Connection, pinned: ReadonlySet<string> | null): boolean {
+/** Whether the client's certificate is one of the pinned ones; all are where none is. */
+export function matchesPinned(connection: Connection, pinned: ReadonlySet<string> | null): boolean {
   if (pinned === null) return true;
   const leaf = connection.transport.tls?.peerCertificates[0];
   if (leaf === undefined) {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type DerElement, derElementAt, derElements, DerError, oidText } from "./der.ts";
 
 /** A type and value of a distinguished name. */
 export interface NameAttribute {
@@ -18,21 +19,27 @@ export type NameSequence = readonly (readonly NameAttribute[])[];
 /** What {@linkcode readCertificate} finds. */
 export interface CertificateNames {
   readonly subject: NameSequence;
-  /** DER of SubjectPublicKeyInfo; a view of the certificate. */
+  readonly issuer: NameSequence;
+  /** DER of the subject; a view of the certificate, like all bytes here. */
+  readonly subjectBytes: Uint8Array;
+  readonly issuerBytes: Uint8Array;
+  /** Two's complement, high byte first. */
+  readonly serialNumber: Uint8Array;
+  /** DER of SubjectPublicKeyInfo. */
   readonly publicKeyInfo: Uint8Array;
+  /** The key alone. */
+  readonly publicKey: Uint8Array;
   readonly emails: readonly string[];
   readonly dnsNames: readonly string[];
   readonly uris: readonly string[];
   /** Object identifiers of the extended key usages; null allows all. */
   readonly usages: readonly string[] | null;
-}
-
-/** The bytes are not a certificate. */
-export class CertificateError extends Error {
-  override readonly name = "CertificateError";
+  /** Where its authority can be asked whether it is revoked. */
+  readonly ocspUrls: readonly string[];
 }
 
 const Tag = {
+  BitString: 0x03,
   ObjectIdentifier: 0x06,
   BmpString: 0x1e,
   Utf8String: 0x0c,
@@ -43,55 +50,10 @@ const Tag = {
 
 const OID_SUBJECT_ALT_NAME = "2.5.29.17";
 const OID_EXTENDED_KEY_USAGE = "2.5.29.37";
+const OID_AUTHORITY_INFO_ACCESS = "1.3.6.1.5.5.7.1.1";
+const OID_OCSP = "1.3.6.1.5.5.7.48.1";
 
-interface Element {
-  readonly tag: number;
-  readonly content: Uint8Array;
-  /** With tag and length. */
-  readonly whole: Uint8Array;
-}
-
-function elementAt(bytes: Uint8Array, at: number): Element {
-  const tag = bytes[at];
-  let length = bytes[at + 1];
-  if (tag === undefined || length === undefined) throw new CertificateError("truncated");
-  let start = at + 2;
-  if (length >= 0x80) {
-    const count = length & 0x7f;
-    if (count === 0 || count > 4) throw new CertificateError("bad length");
-    length = 0;
-    for (let i = 0; i < count; i++) length = length * 256 + (bytes[start++] ?? 0);
-  }
-  const end = start + length;
-  if (end > bytes.length) throw new CertificateError("truncated");
-  return { tag, content: bytes.subarray(start, end), whole: bytes.subarray(at, end) };
-}
-
-function elements(bytes: Uint8Array): Element[] {
-  const found: Element[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const element = elementAt(bytes, at);
-    found.push(element);
-    at += element.whole.length;
-  }
-  return found;
-}
-
-function oidText(bytes: Uint8Array): string {
-  const arcs: number[] = [];
-  let arc = 0;
-  for (const byte of bytes) {
-    arc = arc * 128 + (byte & 0x7f);
-    if (byte & 0x80) continue;
-    arcs.push(arc);
-    arc = 0;
-  }
-  const first = arcs.shift() ?? 0;
-  const root = Math.min(2, Math.floor(first / 40));
-  return [root, first - root * 40, ...arcs].join(".");
-}
-
-function stringOf({ tag, content }: Element): string {
+function stringOf({ tag, content }: DerElement): string {
   if (tag === Tag.BmpString) return new TextDecoder("utf-16be").decode(content);
   if (tag === Tag.Utf8String) return new TextDecoder().decode(content);
   return latin1(content);
@@ -103,27 +65,27 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-function readName(name: Element): NameSequence {
-  return elements(name.content).map((set) =>
-    elements(set.content).map((attribute) => {
-      const [type, value] = elements(attribute.content);
+function readName(name: DerElement): NameSequence {
+  return derElements(name.content).map((set) =>
+    derElements(set.content).map((attribute) => {
+      const [type, value] = derElements(attribute.content);
       if (type?.tag !== Tag.ObjectIdentifier || value === undefined) {
-        throw new CertificateError("bad name");
+        throw new DerError("bad name");
       }
       return { oid: oidText(type.content), value: stringOf(value) };
     })
   );
 }
 
-/** Reads a certificate's DER. Throws {@linkcode CertificateError}. */
+/** Reads a certificate's DER. Throws {@linkcode DerError}. */
 export function readCertificate(der: Uint8Array): CertificateNames {
-  const [body] = elements(elementAt(der, 0).content);
-  if (body === undefined) throw new CertificateError("empty");
-  const fields = elements(body.content);
+  const [body] = derElements(derElementAt(der, 0).content);
+  if (body === undefined) throw new DerError("empty");
+  const fields = derElements(body.content);
   if (fields[0]?.tag === Tag.Explicit0) fields.shift(); // version
-  // serial, signature, issuer, validity, subject, public key
-  const [, , , , subject, publicKey] = fields;
-  if (subject === undefined || publicKey === undefined) throw new CertificateError("truncated");
+  const [serial, , issuer, , subject, publicKey] = fields;
+  if (serial === undefined || issuer === undefined) throw new DerError("truncated");
+  if (subject === undefined || publicKey === undefined) throw new DerError("truncated");
   const emails: string[] = [];
   const dnsNames: string[] = [];
   const uris: string[] = [];
@@ -135,23 +97,45 @@ export function readCertificate(der: Uint8Array): CertificateNames {
   const usages = extension(fields, OID_EXTENDED_KEY_USAGE);
   return {
     subject: readName(subject),
+    issuer: readName(issuer),
+    subjectBytes: subject.whole,
+    issuerBytes: issuer.whole,
+    serialNumber: serial.content,
     publicKeyInfo: publicKey.whole,
+    publicKey: keyBits(publicKey),
     emails,
     dnsNames,
     uris,
     usages: usages?.map(({ content }) => oidText(content)) ?? null,
+    ocspUrls: ocspUrls(extension(fields, OID_AUTHORITY_INFO_ACCESS) ?? []),
   };
 }
 
+function keyBits(publicKey: DerElement): Uint8Array {
+  const bits = derElements(publicKey.content)[1];
+  if (bits?.tag !== Tag.BitString) throw new DerError("bad public key");
+  return bits.content.subarray(1); // the number of unused bits comes first
+}
+
+function ocspUrls(descriptions: readonly DerElement[]): string[] {
+  const urls: string[] = [];
+  for (const description of descriptions) {
+    const [method, location] = derElements(description.content);
+    if (method?.tag !== Tag.ObjectIdentifier || location?.tag !== Tag.San.uri) continue;
+    if (oidText(method.content) === OID_OCSP) urls.push(latin1(location.content));
+  }
+  return urls;
+}
+
 /** The elements of the extension's sequence, or null without that extension. */
-function extension(fields: readonly Element[], oid: string): Element[] | null {
+function extension(fields: readonly DerElement[], oid: string): DerElement[] | null {
   const all = fields.find(({ tag }) => tag === Tag.Explicit3);
   if (all === undefined) return null;
-  for (const { content } of elements(elementAt(all.content, 0).content)) {
-    const parts = elements(content);
+  for (const { content } of derElements(derElementAt(all.content, 0).content)) {
+    const parts = derElements(content);
     const value = parts.at(-1);
     if (value === undefined || oidText(parts[0]!.content) !== oid) continue;
-    return elements(elementAt(value.content, 0).content);
+    return derElements(derElementAt(value.content, 0).content);
   }
   return null;
 }

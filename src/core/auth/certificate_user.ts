@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { goNameText } from "../../base/crypto/name_text.ts";
 import { readCertificate } from "../../base/crypto/x509.ts";
 import { goQuote } from "../../base/text/go_format.ts";
 import type { User } from "../../config/mod.ts";
@@ -14,7 +15,6 @@ import {
   certificateDn,
   type DistinguishedName,
   domainComponentsText,
-  goNameText,
   parseDn,
   sameDn,
   sameDnReordered,
