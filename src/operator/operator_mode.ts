@@ -51,6 +51,8 @@ export interface AccountFollowers {
   systemAccountChanged(): void;
 }
 
+const NOTHING_FETCHED: ReadonlyMap<string, string> = new Map();
+
 const NO_FOLLOWERS: AccountFollowers = {
   configureJetStream: () => Promise.resolve(),
   accountRemoved: () => Promise.resolve(),
@@ -72,8 +74,8 @@ export class OperatorMode implements AccountSource {
   /** Signing keys of operators whose accounts do not sign with their own keys. */
   readonly #strictKeys: ReadonlySet<string>;
   readonly #activations: Activations;
-  /** JWTs of exporters, fetched before an account that imports from them is made. */
-  readonly #prefetched = new Map<string, string>();
+  /** JWTs of exporters, only while the account is made that they were fetched for. */
+  #prefetched: ReadonlyMap<string, string> = NOTHING_FETCHED;
   /** Exporters that some account could not import from. */
   readonly #missedExporters = new Set<string>();
 
@@ -132,8 +134,14 @@ export class OperatorMode implements AccountSource {
       const jwt = this.#fetch(name);
       if (typeof jwt === "string") return then(jwt);
       return jwt.then(async (fetched) => {
-        await this.#prefetchExporters(fetched, new Set([name]));
-        return then(fetched);
+        const exporters = new Map([[name, fetched]]);
+        await this.#fetchExporters(fetched, exporters);
+        this.#prefetched = exporters;
+        try {
+          return then(fetched);
+        } finally {
+          this.#prefetched = NOTHING_FETCHED;
+        }
       }).catch(failed);
     } catch (error) {
       return failed(error);
@@ -182,14 +190,13 @@ export class OperatorMode implements AccountSource {
   }
 
   /** Fetches the accounts that an account imports from, and theirs, where that takes time. */
-  async #prefetchExporters(jwt: string, seen: Set<string>): Promise<void> {
+  async #fetchExporters(jwt: string, fetched: Map<string, string>): Promise<void> {
     for (const name of exportersOf(jwt)) {
-      if (seen.has(name) || this.core.accounts.has(byteStringOfText(name))) continue;
-      seen.add(name);
+      if (fetched.has(name) || this.core.accounts.has(byteStringOfText(name))) continue;
       try {
-        const fetched = await this.fetchJwt(name);
-        this.#prefetched.set(name, fetched);
-        await this.#prefetchExporters(fetched, seen);
+        const exporter = await this.fetchJwt(name);
+        fetched.set(name, exporter);
+        await this.#fetchExporters(exporter, fetched);
       } catch (error) {
         // The import stays incomplete, which is said where it is made.
         if (!(error instanceof ResolverError)) throw error;
@@ -225,7 +232,6 @@ export class OperatorMode implements AccountSource {
       return wrong === null ? known : { failed: wrong };
     }
     const account = this.adopt(name, claims.issuer);
-    this.#prefetched.delete(name);
     this.#apply(account, claims, { isNew: true, refreshImporters: true });
     account.trust!.jwt = jwt;
     return account;
