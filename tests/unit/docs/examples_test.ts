@@ -35,7 +35,14 @@ for (
   });
 }
 
-for (const path of ["docs/operations.md", "docs/jetstream.md", "docs/system_account.md"]) {
+for (
+  const path of [
+    "docs/operations.md",
+    "docs/jetstream.md",
+    "docs/operator_mode.md",
+    "docs/system_account.md",
+  ]
+) {
   Deno.test(`the configurations of ${path} ask for nothing that is missing`, async () => {
     const examples = await examplesOf(path, "conf");
     assert(examples.length > 0);
