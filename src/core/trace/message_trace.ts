@@ -71,6 +71,7 @@ function textOrNone(text: string): string | undefined {
 export class MessageTrace {
   readonly #events: TraceEvent[] = [];
   readonly #ingress: Record<string, string | number | undefined>;
+  #withheld = false;
   /** Where other servers send what they know of the message; a byte string. */
   destination: string;
 
@@ -101,6 +102,11 @@ export class MessageTrace {
   /** The message was refused. */
   setIngressError(error: string): void {
     this.#ingress.error = error;
+  }
+
+  /** Nothing is sent: what becomes of the message is not known yet. */
+  withhold(): void {
+    this.#withheld = true;
   }
 
   /** The message goes to another subject than its publisher wrote. */
@@ -165,7 +171,7 @@ export class MessageTrace {
   /** Sends the events to their destination. */
   send(): void {
     const { core, start } = this;
-    if (core.describeServer === null) return;
+    if (this.#withheld || core.describeServer === null) return;
     const header: Record<string, string[]> = {};
     for (const name of [...start.headers.keys()].sort()) {
       header[textOfByteString(name)] = start.headers.get(name)!.map(textOfByteString);

@@ -25,6 +25,7 @@ import {
 } from "../stream/msg_checks.ts";
 import type { Stream } from "../stream/stream.ts";
 import { atomicLimits, STAGED_BYTES_MAX } from "./limits.ts";
+import type { BatchOutcome } from "./outcome.ts";
 import { StagedMessages, UNSUPPORTED_HEADERS } from "./staged.ts";
 
 const ID_BYTES_MAX = 64;
@@ -113,11 +114,11 @@ export class AtomicBatches {
     reply: string,
     headers: Uint8Array,
     payload: Uint8Array,
-  ): void {
+  ): BatchOutcome {
     const stream = this.#stream;
     const answersTo = stream.config.noAck ? "" : reply;
-    const error = this.#check(id, subject, answersTo, headers, payload);
-    if (error !== null) refuse(stream, answersTo, error);
+    const outcome = this.#check(id, subject, answersTo, headers, payload);
+    return outcome instanceof Error ? refuse(stream, answersTo, outcome) : outcome;
   }
 
   #check(
@@ -126,7 +127,7 @@ export class AtomicBatches {
     reply: string,
     headers: Uint8Array,
     payload: Uint8Array,
-  ): ApiError | null {
+  ): BatchOutcome {
     const stream = this.#stream;
     if (stream.config.sealed) return apiError("JSStreamSealedErr");
     const tooLarge = checkSizes(stream, subject, headers, payload);
@@ -169,10 +170,10 @@ export class AtomicBatches {
         stream.acks.answer(reply, "");
         stream.js.markStreamDirty(stream);
       }
-      return null;
+      return "waits";
     }
     this.#drop(id);
-    return this.#commit(id, found, reply, isEob);
+    return this.#commit(id, found, reply, isEob) ?? "stored";
   }
 
   #findOrOpen(id: string, seq: number, size: number): AtomicBatch | ApiError {

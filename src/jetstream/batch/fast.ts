@@ -22,6 +22,7 @@ import { checkMessage, checkSizes, MessageNotes } from "../stream/msg_checks.ts"
 import type { Stream } from "../stream/stream.ts";
 import type { FastBatchMessage } from "./batch_reply.ts";
 import { fastLimits } from "./limits.ts";
+import type { BatchOutcome } from "./outcome.ts";
 
 const ID_BYTES_MAX = 64;
 /** Messages between two acknowledgements when a batch has the stream for itself. */
@@ -74,43 +75,44 @@ export class FastBatches {
     reply: string,
     headers: Uint8Array,
     payload: Uint8Array,
-  ): void {
+  ): BatchOutcome {
     const stream = this.#stream;
-    const answersTo = stream.config.noAck ? "" : reply;
-    const error = this.#check(message, subject, answersTo, headers, payload);
-    if (error !== null) refuse(stream, answersTo, error);
+    const { config } = stream;
+    const answersTo = config.noAck ? "" : reply;
+    const stored = stream.inputTransform?.match(subject) ?? subject;
+    const batch = this.#check(message, stored, headers, payload);
+    if (batch instanceof Error) return refuse(stream, answersTo, batch);
+    const { id } = message!;
+    const level = headerValue(headers, 0, headers.length, MsgHeader.RequiredApiLevel) ?? "";
+    if (refusesApiLevel(level)) {
+      this.#drop(id);
+      return refuse(stream, answersTo, apiError("JSRequiredApiLevelErr"));
+    }
+    const kept = level === "" ? headers : removeHeader(headers, MsgHeader.RequiredApiLevel);
+    batch.timer.setDelay(fastLimits(stream.js.options).timeoutMs);
+    if (message!.ping) this.#ping(batch, message!, answersTo);
+    else if (this.#inSequence(batch, message!, answersTo)) {
+      return this.#store(batch, message!, stored, answersTo, kept, payload);
+    }
+    return "none";
   }
 
+  /** The batch of the message, or why it is refused; `message` is not null when there is one. */
   #check(
     message: FastBatchMessage | null,
-    published: string,
-    reply: string,
+    subject: string,
     headers: Uint8Array,
     payload: Uint8Array,
-  ): ApiError | null {
+  ): FastBatch | ApiError {
     const stream = this.#stream;
     const { config } = stream;
     if (config.sealed) return apiError("JSStreamSealedErr");
-    const subject = stream.inputTransform?.match(published) ?? published;
     const tooLarge = checkSizes(stream, subject, headers, payload);
     if (tooLarge !== null) return tooLarge;
     if (!config.allowBatchPublish) return apiError("JSBatchPublishDisabledErr");
     if (message === null) return apiError("JSBatchPublishInvalidPatternErr");
     if (message.id.length > ID_BYTES_MAX) return apiError("JSBatchPublishInvalidBatchIDErr");
-    const batch = this.#findOrOpen(message);
-    if (batch instanceof Error) return batch;
-    const level = headerValue(headers, 0, headers.length, MsgHeader.RequiredApiLevel) ?? "";
-    if (refusesApiLevel(level)) {
-      this.#drop(message.id);
-      return apiError("JSRequiredApiLevelErr");
-    }
-    const kept = level === "" ? headers : removeHeader(headers, MsgHeader.RequiredApiLevel);
-    batch.timer.setDelay(fastLimits(stream.js.options).timeoutMs);
-    if (message.ping) this.#ping(batch, message, reply);
-    else if (this.#inSequence(batch, message, reply)) {
-      return this.#store(batch, message, subject, reply, kept, payload);
-    }
-    return null;
+    return this.#findOrOpen(message);
   }
 
   #findOrOpen(message: FastBatchMessage): FastBatch | ApiError {
@@ -195,13 +197,13 @@ export class FastBatches {
     reply: string,
     headers: Uint8Array,
     payload: Uint8Array,
-  ): ApiError | null {
+  ): BatchOutcome {
     const stream = this.#stream;
     if (message.commitEob) {
       batch.lastSeq--;
       batch.storedSeq = batch.lastSeq;
       this.#end(batch, message.id, reply);
-      return null;
+      return "none";
     }
     if (message.seq === 1 && !message.commit) this.#sendFlow(batch, reply, 0);
     const notes = new MessageNotes();
@@ -221,7 +223,7 @@ export class FastBatches {
     batch.storedSeq = message.seq;
     if (message.commit) this.#end(batch, message.id, reply);
     else this.#controlFlow(batch, reply);
-    return null;
+    return "stored";
   }
 
   /** The message is not stored: `error` says why, or it repeats `duplicateOf`. */
@@ -231,32 +233,32 @@ export class FastBatches {
     reply: string,
     error: ApiError | null,
     duplicateOf: number,
-  ): ApiError | null {
+  ): BatchOutcome {
     const { id, seq, commit, gapOk } = message;
     if (error === null) {
       batch.storedSeq = seq;
       this.#controlFlow(batch, reply);
-      if (!commit) return null;
+      if (!commit) return "duplicate";
     }
     if (!gapOk && batch.lastSeq === 1) {
       this.#drop(id);
-      if (error !== null) return error;
+      if (error !== null) return refuse(this.#stream, reply, error);
       if (reply !== "") {
         const fields = `,"duplicate": true${batchFields({ id, size: seq })}`;
         this.#stream.acks.acceptWith(reply, duplicateOf, fields);
         this.#stream.js.markStreamDirty(this.#stream);
       }
-      return null;
+      return "duplicate";
     }
     if (error !== null) {
       const text = `{"type":"err","seq":${seq},"error":${encodeJson(apiErrorShape, error)}}`;
       this.#answer(reply, byteStringOfText(text));
-      if (gapOk && !commit) return null;
+      if (gapOk && !commit) return error;
       batch.lastSeq--;
       batch.storedSeq = batch.lastSeq;
     }
     this.#end(batch, id, reply);
-    return null;
+    return error ?? "duplicate";
   }
 
   /** Ends a batch with an acknowledgement of what was stored. */

@@ -9,22 +9,22 @@ import { headerValue } from "../../protocol/mod.ts";
 import { MsgHeader } from "../stream/header_names.ts";
 import type { Stream } from "../stream/stream.ts";
 import { isFastBatchReply, parseFastBatchReply } from "./batch_reply.ts";
+import type { BatchOutcome } from "./outcome.ts";
 
-/** Handles a message that is a part of a batch; false when it is a single one. */
+/** Handles a message that is a part of a batch; null when it is a single one. */
 export function routeBatchMessage(
   stream: Stream,
   subject: string,
   reply: string,
   headers: Uint8Array,
   payload: Uint8Array,
-): boolean {
+): BatchOutcome | null {
   if (isFastBatchReply(reply)) {
-    stream.fastBatches.receive(parseFastBatchReply(reply), subject, reply, headers, payload);
-    return true;
+    const message = parseFastBatchReply(reply);
+    return stream.fastBatches.receive(message, subject, reply, headers, payload);
   }
-  if (headers.length === 0) return false;
+  if (headers.length === 0) return null;
   const id = headerValue(headers, 0, headers.length, MsgHeader.BatchId) ?? "";
-  if (id === "") return false;
-  stream.atomicBatches.receive(id, subject, reply, headers, payload);
-  return true;
+  if (id === "") return null;
+  return stream.atomicBatches.receive(id, subject, reply, headers, payload);
 }

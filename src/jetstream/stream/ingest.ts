@@ -45,7 +45,7 @@ export function receive(
   const headers = message.subarray(0, headerBytes);
   const payload = message.subarray(headerBytes);
   const plain = headerBytes === 0 ? headers : withoutStatus(headers);
-  if (routeBatchMessage(stream, subject, reply, plain, payload)) return;
+  if (routeBatchMessage(stream, subject, reply, plain, payload) !== null) return;
   ingest(stream, subject, reply, plain, payload, false);
 }
 
