@@ -44,12 +44,9 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     (options) => options.authCallout !== null,
   ],
   [
-    "ocsp: OCSP stapling is not built yet",
+    "ocsp: OCSP stapling is not possible, the TLS of Deno cannot attach answers; " +
+    "set ocsp: { mode: never }, and tls { ocsp_peer: true } to check clients",
     ({ ocspConfig }) => ocspConfig !== null && ocspConfig.mode !== "never",
-  ],
-  [
-    "tls.ocsp_peer: OCSP checks of peers are not built yet",
-    (options) => tlsBlocks(options).some(({ ocspPeer }) => ocspPeer?.verify === true),
   ],
   [
     "tls.cert_store: certificate stores are not built yet",

@@ -10,6 +10,7 @@ import type { Core } from "../core/core.ts";
 import type { JetStream } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
 import type { Clock, HttpServer, Logger, Process } from "../platform/mod.ts";
+import type { CacheStats } from "../ocsp/mod.ts";
 import type { Info } from "../protocol/mod.ts";
 
 /** A subscription as it was when its connection closed. */
@@ -54,6 +55,11 @@ export interface MonitoredServer {
   readonly startMs: number;
   readonly totalConnections: number;
   readonly subscriptionCount: number;
+  /** OCSP of clients; `cache` is null where none is kept. */
+  readonly ocsp: {
+    readonly verifies: boolean;
+    readonly cache: { readonly type: string; readonly stats: CacheStats } | null;
+  };
   /** Whether clients can connect now. */
   readonly ready: boolean;
   /** natsts' own version. */

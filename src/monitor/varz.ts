@@ -115,6 +115,20 @@ export function kindFields({ client, route, gateway, leafnode }: KindCounts) {
   return { clients: client, routes: route, gateways: gateway, leafs: leafnode };
 }
 
+function ocspCachePart({ cache }: MonitoredServer["ocsp"]) {
+  if (cache === null) return undefined;
+  const { type, stats } = cache;
+  return {
+    cache_type: type,
+    cache_hits: omitEmpty(stats.hits),
+    cache_misses: omitEmpty(stats.misses),
+    cached_responses: omitEmpty(stats.responses),
+    cached_revoked_responses: omitEmpty(stats.revokes),
+    cached_good_responses: omitEmpty(stats.goods),
+    cached_unknown_responses: omitEmpty(stats.unknowns),
+  };
+}
+
 /** What `/varz` shows. `requests` counts the requests by path. */
 export function varz(
   server: MonitoredServer,
@@ -136,6 +150,7 @@ export function varz(
     auth_required: omitEmpty(info.auth_required),
     tls_required: omitEmpty(info.tls_required),
     tls_verify: omitEmpty(info.tls_verify),
+    tls_ocsp_peer_verify: omitEmpty(server.ocsp.verifies && info.tls_required),
     ip: omitEmpty(info.ip),
     connect_urls: omitEmptyList(info.connect_urls),
     ws_connect_urls: omitEmptyList(info.ws_connect_urls),
@@ -194,6 +209,7 @@ export function varz(
     ),
     system_account: systemAccount === null ? undefined : textOfByteString(systemAccount.name),
     pinned_account_fails: omitEmpty(server.core.operators?.pinnedAccountFailures ?? 0),
+    ocsp_peer_cache: ocspCachePart(server.ocsp),
     slow_consumer_stats: kindFields(stats.slowConsumersByKind),
     stale_connection_stats: kindFields(stats.staleConnectionsByKind),
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },

@@ -44,6 +44,8 @@ export class HttpError extends Error {
 export interface HttpAnswer {
   readonly status: number;
   readonly statusText: string;
+  readonly bytes: Uint8Array;
+  /** The same as text. */
   readonly body: string;
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Transport, TransportError } from "./net.ts";
+import { type TlsState, type Transport, TransportError } from "./net.ts";
 
 /** A certificate chain and its private key, in PEM. */
 export interface TlsCertificate {
@@ -27,13 +27,19 @@ export interface TlsServerSettings {
   readonly minVersion: "1.2" | "1.3";
 }
 
+/** Looks at a peer whose certificate is verified; resolves to why it is refused, or null. */
+export type TlsPeerCheck = (state: TlsState) => Promise<string | null>;
+
 /** Settings that were read once and serve all connections of a listener. */
 export interface TlsServerContext {
+  /** DER of the authorities of clients' certificates. */
+  readonly authorities: readonly Uint8Array[];
   /**
    * Shakes hands over `transport` and owns it from then on. Rejects with
-   * {@linkcode TransportError} when the handshake fails, with {@linkcode TlsTexts.timeout} after `timeoutMs`; `transport` is closed then.
+   * {@linkcode TransportError} when the handshake fails, with {@linkcode TlsTexts.timeout} after
+   * `timeoutMs`; `transport` is closed then. `check` is the last part of the handshake.
    */
-  accept(transport: Transport, timeoutMs: number): Promise<Transport>;
+  accept(transport: Transport, timeoutMs: number, check?: TlsPeerCheck | null): Promise<Transport>;
 }
 
 /** Makes contexts. */

@@ -19,6 +19,7 @@ import {
   type Logger,
   type Loop,
   type TimerHandle,
+  type TlsPeerCheck,
   type TlsServerContext,
   type TlsServerSettings,
   TlsTexts,
@@ -43,6 +44,12 @@ export interface ClientTlsEnvironment {
   readonly log: Logger;
   readonly tls: TlsUpgrader;
   readonly files: ConfigSource;
+}
+
+/** Checks of clients beyond what TLS does itself. */
+export interface ClientChecks {
+  /** For clients of `context`; null for none. */
+  clientCheck(context: TlsServerContext): TlsPeerCheck | null;
 }
 
 /** TLS on the client port of one server. */
@@ -125,8 +132,8 @@ export class ClientTls {
     return await (transport as PeekTransport).peek(delayMs);
   }
 
-  /** Shakes hands; false when the connection has been closed instead. */
-  async handshake(connection: Connection): Promise<boolean> {
+  /** Shakes hands; false when the connection has been closed instead. `ocsp` has the last word. */
+  async handshake(connection: Connection, ocsp: ClientChecks): Promise<boolean> {
     if (this.#rate !== null && !this.#rate.allow()) {
       connection.sendError("Connection throttling is active. Please try again later.");
       connection.close(ClosedState.MaxConnectionsExceeded);
@@ -135,7 +142,12 @@ export class ClientTls {
     connection.debug("Starting TLS client connection handshake");
     let transport: Transport;
     try {
-      transport = await this.#context.accept(connection.transport, this.options.tlsTimeoutMs);
+      const check = ocsp.clientCheck(this.#context);
+      transport = await this.#context.accept(
+        connection.transport,
+        this.options.tlsTimeoutMs,
+        check,
+      );
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       if (!connection.closed) refuse(connection, error);

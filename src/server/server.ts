@@ -58,6 +58,7 @@ import type { OperatorMode } from "../operator/operator_mode.ts";
 import { logOperators, newOperatorMode, prepareOperators, startOperators } from "./operators.ts";
 import { newJetStream } from "./jet_stream.ts";
 import { closingPace } from "./lame_duck.ts";
+import { PeerOcsp } from "./peer_ocsp.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
 
@@ -98,6 +99,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   readonly info: Info = emptyInfo();
   readonly clients: Map<number, Connection> = new Map();
   readonly closedConnections: ClosedConnections;
+  /** Checks of clients' certificates by OCSP. */
+  readonly ocsp: PeerOcsp;
   readonly startMs: number;
   readonly natstsVersion: string = NATSTS_VERSION;
   /** Connections accepted since the start. */
@@ -138,6 +141,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);
     this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
+    this.ocsp = new PeerOcsp(this);
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
@@ -268,6 +272,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
       if (!options.dontListen) this.#listen();
+      this.ocsp.start();
     } catch (error) {
       void this.#monitor?.stop();
       void this.#profiling?.stop();
@@ -438,7 +443,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       secured = await tls.wantsTls(connection);
       if (connection.closed) return false;
     }
-    if (secured && !(await tls.handshake(connection))) return false;
+    if (secured && !(await tls.handshake(connection, this.ocsp))) return false;
     if (handshakeFirst) {
       connection.handshakeFirst = true;
       connection.sendLine(this.infoLine(connection, false));
@@ -589,6 +594,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     log.notice("Initiating Shutdown...");
     this.#running = false;
     this.#tls?.stop();
+    this.ocsp.interrupt();
     this.operators?.stop();
     this.events?.stop();
     this.events = null;
@@ -610,6 +616,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     if (this.#portsWritten) removePortsFile(this);
     this.core.stop();
     log.notice("Server Exiting..");
+    await this.ocsp.stop();
     this.#stopped!();
   }
 }

@@ -22,6 +22,7 @@ const FLOORS: Record<string, number> = {
   logger: 3,
   store: 3,
   resolver: 3,
+  ocsp: 3,
   raft: 3,
   core: 4,
   client: 5,

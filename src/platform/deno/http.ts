@@ -58,8 +58,9 @@ export function systemHttpClient(tls: HttpClientTls | null): HttpClient {
     try {
       const signal = AbortSignal.any([closing.signal, late.signal]);
       const response = await fetch(url, { client, signal });
-      const body = await response.text();
-      return { status: response.status, statusText: response.statusText, body };
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      const body = new TextDecoder().decode(bytes);
+      return { status: response.status, statusText: response.statusText, bytes, body };
     } catch (error) {
       const text = late.signal.aborted
         ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"

@@ -9,12 +9,18 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
-import { createSecureContext, type DetailedPeerCertificate, TLSSocket } from "node:tls";
+import {
+  createSecureContext,
+  type DetailedPeerCertificate,
+  rootCertificates,
+  TLSSocket,
+} from "node:tls";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { readCertificate } from "../../base/crypto/x509.ts";
 import { type Endpoint, type TlsState, type Transport, TransportError } from "../net.ts";
 import {
+  type TlsPeerCheck,
   type TlsServerContext,
   type TlsServerSettings,
   TlsTexts,
@@ -61,9 +67,8 @@ interface ClientPolicy {
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-function fingerprints(pem: string): Set<string> {
-  const blocks = pem.match(PEM_CERTIFICATE) ?? [];
-  return new Set(blocks.map((block) => new X509Certificate(block).fingerprint256));
+function certificatesIn(pem: string): X509Certificate[] {
+  return (pem.match(PEM_CERTIFICATE) ?? []).map((block) => new X509Certificate(block));
 }
 
 type SecureContext = ReturnType<typeof createSecureContext>;
@@ -72,11 +77,15 @@ class NodeTlsContext implements TlsServerContext {
   readonly #contexts: SecureContext[];
   readonly #names: string[][];
   readonly #policy: ClientPolicy;
+  readonly #authoritiesPem: string | null;
+  #authorities: Uint8Array[] | null = null;
 
   constructor(settings: TlsServerSettings) {
+    this.#authoritiesPem = settings.authoritiesPem;
+    const configured = certificatesIn(settings.authoritiesPem ?? "");
     this.#policy = {
       verify: settings.verifyClient,
-      authorities: fingerprints(settings.authoritiesPem ?? ""),
+      authorities: new Set(configured.map(({ fingerprint256 }) => fingerprint256)),
       ciphers: settings.ciphers,
       curves: settings.curves,
     };
@@ -91,12 +100,24 @@ class NodeTlsContext implements TlsServerContext {
     this.#names = settings.certificates.map(({ chainPem }) => dnsNames(chainPem));
   }
 
-  async accept(transport: Transport, timeoutMs: number): Promise<Transport> {
+  get authorities(): readonly Uint8Array[] {
+    this.#authorities ??= certificatesIn(this.#authoritiesPem ?? rootCertificates.join("\n"))
+      .map(({ raw }) => new Uint8Array(raw));
+    return this.#authorities;
+  }
+
+  async accept(
+    transport: Transport,
+    timeoutMs: number,
+    check: TlsPeerCheck | null = null,
+  ): Promise<Transport> {
     const handshake = new Handshake(transport, timeoutMs);
     try {
       const hello = await handshake.readHello();
       const context = this.#contextFor(readServerName(hello));
-      return await handshake.complete(context, hello, this.#policy);
+      const secured = await handshake.complete(context, hello, this.#policy);
+      if (check !== null) await handshake.checkPeer(secured, check);
+      return secured;
     } catch (error) {
       transport.close();
       throw handshake.reasonFor(error);
@@ -127,6 +148,7 @@ class Handshake {
   #timedOut = false;
   #ended = false;
   #socket: TLSSocket | null = null;
+  #onTimeout: (() => void) | null = null;
 
   constructor(transport: Transport, timeoutMs: number) {
     this.#transport = transport;
@@ -134,6 +156,7 @@ class Handshake {
       this.#timedOut = true;
       transport.close();
       this.#socket?.destroy();
+      this.#onTimeout?.();
     }, timeoutMs);
   }
 
@@ -206,6 +229,20 @@ class Handshake {
       clearTimeout(atEnd);
     }
     return transport;
+  }
+
+  /** Closes `secured` and throws when `check` refuses the peer or takes too long. */
+  async checkPeer(secured: Transport, check: TlsPeerCheck): Promise<void> {
+    const late = Promise.withResolvers<null>();
+    this.#onTimeout = () => late.resolve(null);
+    try {
+      const refusal = await Promise.race([check(secured.tls!), late.promise]);
+      if (this.#timedOut) throw new TransportError(TlsTexts.timeout);
+      if (refusal !== null) throw new TransportError(refusal);
+    } catch (error) {
+      secured.close();
+      throw error;
+    }
   }
 
   /** What the caller is told about `error`. */
