@@ -38,7 +38,8 @@ function isHeader(bytes: Uint8Array, at: number, end: number, name: string, fold
 
 /**
  * Whether the headers in `[start, end)` may ask for a trace: all that a message without one pays.
- * `external` counts in the header of W3C's trace context.
+ * `external` counts in the header of W3C's trace context. True for all that
+ * {@linkcode readTraceHeaders} takes, but for a trace context alone without `external`.
  */
 export function mayAskForTrace(
   bytes: Uint8Array,
@@ -50,7 +51,10 @@ export function mayAskForTrace(
   while (at > 0 && at < end) {
     const first = bytes[at]!;
     if (first === BIG_N) {
-      if (isHeader(bytes, at, end, TraceHeader.Destination, 0)) return true;
+      if (
+        isHeader(bytes, at, end, TraceHeader.Destination, 0) ||
+        isHeader(bytes, at, end, TraceHeader.OriginAccount, 0)
+      ) return true;
     } else if (external && (first | LOWER_CASE) === SMALL_T) {
       if (isHeader(bytes, at, end, TRACE_PARENT, LOWER_CASE)) return true;
     }
@@ -99,7 +103,7 @@ export function readTraceHeaders(headers: Uint8Array): TraceHeaders | null {
 /** Whether a trace context, `00-<trace>-<parent>-<flags>`, has its flag of sampling set. */
 function isSampled(context: string): boolean {
   const parts = context.split("-");
-  // As a signed byte, which flags from 80 on are too large for.
-  return parts.length === 4 && /^[0-7][0-9a-fA-F]$/.test(parts[3]!) &&
+  // Read as a signed byte: flags from 80 on are too large, and there may be a plus.
+  return parts.length === 4 && /^[0-7+][0-9a-fA-F]$/.test(parts[3]!) &&
     (parseInt(parts[3]!, 16) & 1) === 1;
 }
