@@ -13,13 +13,15 @@
 import { compressS2, decompressS2 } from "../base/compress/mod.ts";
 import {
   bytes,
-  decodeJson,
+  decodeValue,
   encodeJson,
   field,
   indentJson,
+  JsonShapeError,
   type JsonType,
   map,
   OMIT,
+  parseJsonBytes,
   type Shape,
   shape,
   text,
@@ -118,6 +120,16 @@ const itemShape: Shape<CacheItem> = shape(
 );
 
 const itemsShape = map(itemShape);
+
+function readItems(content: Uint8Array): Map<string, CacheItem> {
+  const value = parseJsonBytes(content);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new JsonShapeError("json: the file is no map of responses");
+  }
+  return new Map(
+    Object.entries(value).map(([key, item]) => [key, decodeValue(itemShape, item)]),
+  );
+}
 
 /** The world of {@linkcode LocalCache}. */
 export interface CacheEnvironment {
@@ -249,7 +261,7 @@ export class LocalCache implements ResponseCache {
       return;
     }
     try {
-      this.#items = decodeJson(itemsShape as Shape<Map<string, CacheItem>>, content);
+      this.#items = readItems(content);
       this.#dirty = false;
     } catch (error) {
       log.warn(`Unable to load OCSP peer cache: ${(error as Error).message}`);

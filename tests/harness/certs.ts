@@ -5,6 +5,7 @@
  */
 import "reflect-metadata"; // what x509 uses below wants it first
 import {
+  AuthorityInfoAccessExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -43,6 +44,8 @@ export interface CertificateRequest {
   readonly authority?: boolean;
   readonly usages?: readonly ExtendedKeyUsage[];
   readonly expired?: boolean;
+  /** Where to ask by OCSP whether it is revoked. */
+  readonly ocspUrl?: string;
 }
 
 /** Issues certificates into `folder`. */
@@ -76,6 +79,9 @@ export class CertificateFactory {
     if (request.names !== undefined) {
       extensions.push(new SubjectAlternativeNameExtension(request.names, request.subject === ""));
     }
+    if (request.ocspUrl !== undefined) {
+      extensions.push(new AuthorityInfoAccessExtension({ ocsp: [request.ocspUrl] }));
+    }
     const certificate = await X509CertificateGenerator.create({
       serialNumber: (this.#serial++).toString(16).padStart(4, "0"),
       subject: request.subject,
@@ -99,6 +105,16 @@ export class CertificateFactory {
     await Deno.writeTextFile(keyFile, keyPem);
     return { certificate, keys, certFile, keyFile, certPem, keyPem, keyId };
   }
+}
+
+/** Writes `own` and the authorities above it into one file, as TLS wants them; returns its path. */
+export async function writeBundle(
+  own: IssuedCertificate,
+  ...authorities: readonly IssuedCertificate[]
+): Promise<string> {
+  const path = own.certFile.replace(/-cert\.pem$/, "-bundle.pem");
+  await Deno.writeTextFile(path, [own, ...authorities].map(({ certPem }) => certPem).join(""));
+  return path;
 }
 
 /** An authority, a server for localhost and a client. */
