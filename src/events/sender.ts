@@ -8,7 +8,8 @@
  */
 import { type ContentEncoding, encodeContent } from "../base/compress/mod.ts";
 import { encodeTime } from "../base/json/mod.ts";
-import { goJson } from "../base/text/go_format.ts";
+import { textOfByteString } from "../base/text/byte_string.ts";
+import { goJson, goQuote } from "../base/text/go_format.ts";
 import { nuid } from "../base/text/nuid.ts";
 import type { Account } from "../core/account/account.ts";
 import { InternalClient } from "../core/internal/internal_client.ts";
@@ -59,9 +60,14 @@ export class SystemSender {
     return serverInfo(this.server, ++this.#sequence);
   }
 
-  /** Whether anybody listens to `subject`. */
+  /** Whether anybody listens to `subject`, or the log shows all that is said. */
   hasInterest(subject: string, account: Account = this.systemAccount): boolean {
-    return account.sublist.hasInterest(subject);
+    return account.sublist.hasInterest(subject) || this.#tracing;
+  }
+
+  get #tracing(): boolean {
+    const { env, options } = this.server;
+    return options.traceVerbose && env.log.traceEnabled;
   }
 
   /** The fields with which each event of `type` begins. */
@@ -111,12 +117,27 @@ export class SystemSender {
 
   #deliver({ account, subject, text, encoding }: Outgoing): void {
     const body = encoder.encode(text);
+    this.#trace(subject, text, body.length);
     if (encoding === null) {
       this.client.publish(account, subject, "", NO_HEADERS, body);
       return;
     }
     const headers = appendHeader(null, "Content-Encoding", encoding);
     this.client.publish(account, subject, "", headers, encodeContent(body, encoding));
+  }
+
+  /** `trace_verbose` shows also what the server says itself. */
+  #trace(subject: string, text: string, sizeBytes: number): void {
+    const { env, options } = this.server;
+    if (!this.#tracing) return;
+    env.log.trace(`SYSTEM - <<- [PUB ${textOfByteString(subject)}  ${sizeBytes}]`);
+    const { maxTracedMsgLen: longest } = options;
+    if (options.traceHeaders || text === "") return;
+    env.log.trace(
+      longest > 0 && sizeBytes > longest
+        ? `SYSTEM - <<- MSG_PAYLOAD: [${goQuote(text.slice(0, longest)).slice(0, -1)}..."]`
+        : `SYSTEM - <<- MSG_PAYLOAD: [${goQuote(text)}]`,
+    );
   }
 
   /** Delivers what is waiting; nothing is sent any more. */

@@ -33,6 +33,11 @@ export interface Monitor {
   handle(request: Request): Response | Promise<Response>;
   /** What `/varz` shows; not counted as a request. */
   varz(): ReturnType<typeof varz>;
+  /**
+   * Goes on with the certificates that the options name now. Rejects with FileError when one
+   * cannot be read, with ListenError when the port is lost.
+   */
+  certificatesChanged(): Promise<void>;
   /** Closes the port; resolves when it is closed. */
   stop(): Promise<void>;
 }
@@ -69,7 +74,7 @@ export class MonitorRoutes {
   readonly app: Hono = new Hono();
   readonly #requests = new Map<string, number>();
   readonly #basePath: string;
-  readonly #ends: CertificateEnds;
+  #ends: CertificateEnds;
 
   /** Throws FileError when a configured certificate cannot be read. */
   constructor(readonly server: MonitoredServer) {
@@ -83,6 +88,11 @@ export class MonitorRoutes {
       env.log.error(`monitoring: ${error.stack ?? error.message}`);
       return plain(500, "internal error");
     });
+  }
+
+  /** Shows when the certificates end that the options name now. Throws FileError. */
+  certificatesChanged(): void {
+    this.#ends = certificateEnds(this.server.options, this.server.env.files);
   }
 
   varz(): ReturnType<typeof varz> {
@@ -219,6 +229,10 @@ export function startMonitoring(server: MonitoredServer): Monitor {
     port: listener.port,
     handle,
     varz: () => routes.varz(),
+    certificatesChanged: async () => {
+      routes.certificatesChanged();
+      if (secure && options.tlsConfig !== null) await listener.replaceTls(certificateOf(server));
+    },
     stop: () => listener.close(),
   };
 }

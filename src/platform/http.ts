@@ -8,6 +8,8 @@
 export interface HttpListener {
   /** The real port when a random one was asked for. */
   readonly port: number;
+  /** Goes on with another certificate, on the same port. Requests under way are cut off. */
+  replaceTls(tls: HttpTls): Promise<void>;
   /** Stops answering; resolves when no connection is left. Requests under way are cut off. */
   close(): Promise<void>;
 }

@@ -25,22 +25,31 @@ function serve(
   handler: (request: Request) => Response | Promise<Response>,
   tls?: HttpTls,
 ): HttpListener {
-  const abort = new AbortController();
-  const server = openOnHost(host, port, (hostname) =>
-    Deno.serve({
-      hostname,
-      port,
-      signal: abort.signal,
-      automaticCompression: false,
-      onListen: () => {},
-      ...tls,
-    }, handler));
-  return {
-    port: server.addr.port,
-    close: async () => {
+  const open = (port: number, tls?: HttpTls) => {
+    const abort = new AbortController();
+    const server = openOnHost(host, port, (hostname) =>
+      Deno.serve({
+        hostname,
+        port,
+        signal: abort.signal,
+        automaticCompression: false,
+        onListen: () => {},
+        ...tls,
+      }, handler));
+    const close = async (): Promise<void> => {
       abort.abort();
       await server.finished;
+    };
+    return { port: server.addr.port, close };
+  };
+  let present = open(port, tls);
+  return {
+    port: present.port,
+    replaceTls: async (tls) => {
+      await present.close();
+      present = open(present.port, tls);
     },
+    close: () => present.close(),
   };
 }
 
