@@ -82,7 +82,7 @@ function userByDn(dn: DistinguishedName, users: CertificateUsers): User | null {
   const others: [User, DistinguishedName][] = [];
   for (const user of users.all()) {
     const own = parseDn(user.username);
-    if (own === null) continue;
+    if (typeof own === "string") continue;
     if (sameDn(own, dn)) return user;
     others.push([user, own]);
   }

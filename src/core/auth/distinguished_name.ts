@@ -40,8 +40,8 @@ export function certificateDn(name: NameSequence): DistinguishedName | null {
 
 const SPECIAL = ' "#+,;<=>\\';
 
-/** Reads a name in the notation of RFC 4514; null when `text` is none. */
-export function parseDn(text: string): DistinguishedName | null {
+/** Reads a name in the notation of RFC 4514; a string says why `text` is none. */
+export function parseDn(text: string): DistinguishedName | string {
   const bytes = new TextEncoder().encode(text);
   const names: DnAttribute[][] = [];
   let relative: DnAttribute[] = [];
@@ -66,15 +66,21 @@ export function parseDn(text: string): DistinguishedName | null {
         held.push(next.charCodeAt(0));
         continue;
       }
-      const hex = next + String.fromCharCode(bytes[i + 1] ?? 0);
-      if (!/^[0-9a-fA-F]{2}$/.test(hex)) return null;
+      if (i + 1 === bytes.length) return "got corrupted escaped character";
+      const hex = next + String.fromCharCode(bytes[i + 1]!);
+      const wrong = /[^0-9a-fA-F]/.exec(hex)?.[0];
+      if (wrong !== undefined) {
+        const code = wrong.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+        return "failed to decode escaped character: encoding/hex: invalid byte: " +
+          `U+${code} '${wrong}'`;
+      }
       held.push(parseInt(hex, 16));
       i++;
     } else if (char === "=") {
       type = take();
-      if (bytes[i + 1] === 0x23) return null; // "#": BER follows
+      if (bytes[i + 1] === 0x23) return "unsupported BER encoding"; // "#"
     } else if (char === "," || char === "+") {
-      if (type === "") return null;
+      if (type === "") return "incomplete type, value pair";
       relative.push({ type, value: take() });
       type = "";
       if (char === ",") {
@@ -87,7 +93,7 @@ export function parseDn(text: string): DistinguishedName | null {
     }
   }
   if (held.length > 0) {
-    if (type === "") return null;
+    if (type === "") return "DN ended with incomplete type, value pair";
     relative.push({ type, value: take() });
     names.push(relative);
   }

@@ -14,7 +14,7 @@ import {
 
 function parsed(text: string): DistinguishedName {
   const name = parseDn(text);
-  assert(name !== null, text);
+  assert(typeof name !== "string", text);
   return name;
 }
 
@@ -85,4 +85,20 @@ Deno.test("TestDNEqual", () => {
 Deno.test("TestDNReverseMatchDuplicates", () => {
   const [a, b] = ["CN=Alice,CN=Alice,O=NATS", "CN=Alice,O=NATS,OU=Users"].map(parsed);
   assertEquals(sameDnReordered(a!, b!), false);
+});
+
+Deno.test("TestErrorDNParsing", () => {
+  for (
+    const [text, error] of [
+      ["*", "DN ended with incomplete type, value pair"],
+      [
+        "cn=Jim\\0Test",
+        "failed to decode escaped character: encoding/hex: invalid byte: U+0054 'T'",
+      ],
+      ["cn=Jim\\0", "got corrupted escaped character"],
+      ["DC=example,=net", "DN ended with incomplete type, value pair"],
+      ["test,DC=example,DC=com", "incomplete type, value pair"],
+      ["=test,DC=example,DC=com", "incomplete type, value pair"],
+    ] as const
+  ) assertEquals(parseDn(text), error, text);
 });
