@@ -82,7 +82,6 @@ export class PeerOcsp implements OcspEvents {
     const { options, env } = this.server;
     const ocspPeer = options.tlsConfig?.ocspPeer;
     if (ocspPeer?.verify !== true) return;
-    env.log.debug(`Plugging TLS OCSP peer for [${KIND}]`);
     const cacheOptions = options.ocspCacheConfig ?? defaultOcspCacheOptions();
     const cache = cacheOptions.type === "local" ? new LocalCache(cacheOptions, env) : new NoCache();
     const http = env.httpClient(null);
@@ -119,6 +118,7 @@ export class PeerOcsp implements OcspEvents {
       this.server.env.log.warn(`Can't restart OCSP features: ${(error as Error).message}`);
       return;
     }
+    this.server.env.log.debug(`Plugging TLS OCSP peer for [${KIND}]`);
     this.start();
   }
 
@@ -163,6 +163,14 @@ export class PeerOcsp implements OcspEvents {
     }
     this.#trusted.set(context, trusted);
     return trusted;
+  }
+
+  /** The ways from a client's certificate to the authorities of `context`, as DER. */
+  chainsOf(state: TlsState, context: TlsServerContext): Uint8Array[][] {
+    const sent = state.peerCertificates.map((der) => new PeerCertificate(der));
+    const nowMs = this.server.env.clock.nowMs();
+    return verifiedChains(sent, this.#trustedOf(context), nowMs)
+      .map((chain) => chain.map(({ der }) => der));
   }
 
   linkInvalid(peer: PeerCertificate, link: PeerCertificate, reason: string): void {

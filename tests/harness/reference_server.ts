@@ -34,8 +34,12 @@ export class ReferenceServer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts one on a free port and waits until it is ready. */
-  static async start(program: string, args: readonly string[]): Promise<ReferenceServer> {
+  /** Starts one on a free port and waits until it is ready; `heard` gets its log as it comes. */
+  static async start(
+    program: string,
+    args: readonly string[],
+    heard: (text: string) => void = () => {},
+  ): Promise<ReferenceServer> {
     const process = new Deno.Command(program, {
       args: ["-a", "127.0.0.1", "-p", "-1", ...args],
       stdout: "null",
@@ -49,10 +53,11 @@ export class ReferenceServer implements AsyncDisposable {
       const { value, done } = await reader.read();
       if (done) throw new Error(`nats-server did not start:\n${log}`);
       log += value;
+      heard(value);
     }
     clearTimeout(timer);
     reader.releaseLock();
-    void lines.pipeTo(new WritableStream());
+    void lines.pipeTo(new WritableStream({ write: heard }));
     const [, port] = /client connections on [^ ]*:(\d+)/.exec(log)!;
     return new ReferenceServer(process, Number(port));
   }
