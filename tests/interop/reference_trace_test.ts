@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { headers as newHeaders, type NatsConnection } from "@nats-io/transport-node";
 import { RawClient, type ReceivedMessage } from "../harness/raw_client.ts";
 import { referenceProgram } from "../harness/reference_server.ts";
@@ -402,7 +402,7 @@ async function play(side: Side, script: readonly Publication[]): Promise<string[
   const publishers = new Map<string, RawClient>();
   for (const user of Object.keys(SUBJECTS)) {
     const client = await rawClient(side, login(user, { name: `publisher ${user}`, echo: false }));
-    await client.send(`SUB own.${user} 1\r\n`);
+    await client.send(`SUB own.${user} 1\r\nSUB e.${user} 2\r\n`);
     await client.flush();
     publishers.set(user, client);
   }
@@ -413,7 +413,9 @@ async function play(side: Side, script: readonly Publication[]): Promise<string[
       const client = publishers.get(user)!;
       await client.send(`${bytes}PING\r\n`);
       await until(() => /^PONG\r\n/m.test(client.pending), () => `no PONG after ${bytes}`);
-      outcomes.push(`${user} sees ${masked(client.pending.replace(/^PING\r\n/m, ""))}`);
+      // Answers come at any time, but not the word that there is nobody to give one.
+      const told = client.pending.split("\r\n").filter((line) => /^-ERR|^NATS.* 503/.test(line));
+      outcomes.push(`${user} sees ${masked(told.join(", "))}`);
       client.pending = "";
       for (const service of services) await service.flush();
     }
@@ -480,5 +482,13 @@ Deno.test({
     const { theirs, ours } = await onEachServer(program!, config, (side) => play(side, script));
     for (const [i, outcome] of ours.entries()) assertEquals(outcome, theirs[i], `seed ${seed}`);
     assertEquals(ours.length, theirs.length);
+    // The script must have come across all of this.
+    const all = ours.join("\n");
+    for (const type of ["in", "sm", "se", "si", "js", "eg"]) {
+      assertStringIncludes(all, `{"type":"${type}"`);
+    }
+    for (const part of ["-ERR", "NATS/1.0 503", "Not delivered because of no echo", "msgid is"]) {
+      assertStringIncludes(all, part);
+    }
   },
 });
