@@ -1,0 +1,227 @@
+/**
+ * Checks of clients by OCSP, beyond the reference's tests: answers that are not to be believed,
+ * responders that do not answer, chains, and the file of the cache.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { emptyOptions, processConfigText, unbuiltFeatures } from "../../../src/config/mod.ts";
+import { PeerCertificate, verifiedChains } from "../../../src/ocsp/mod.ts";
+import { encodeRequest, mayAnswerFor, parseResponse } from "../../../src/ocsp/asn1.ts";
+import { OcspResponseError, OcspStatus } from "../../../src/ocsp/response.ts";
+import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
+import { StartError } from "../../../src/server/start_error.ts";
+import { CertificateFactory, type IssuedCertificate } from "../../harness/certs.ts";
+import {
+  expectRefused,
+  expectServed,
+  OcspServer,
+  ocspTlsBlock,
+  setFirst,
+  setGood,
+  withOcspWorld,
+  withoutStore,
+} from "../../harness/ocsp_ca.ts";
+import { until } from "../../harness/server.ts";
+
+function read({ certificate }: IssuedCertificate): PeerCertificate {
+  return new PeerCertificate(new Uint8Array(certificate.rawData));
+}
+
+Deno.test("parseResponse() takes an answer only about its certificate", async () => {
+  await withOcspWorld((world) => {
+    const { first, second, userA1, userA2, userB1 } = world;
+    const answer = first.responder.answerAt(Date.now(), userA1, first.ca, "good");
+    const issuer = read(first.ca);
+    const response = parseResponse(answer, read(userA1), issuer);
+    assertEquals(response.status, OcspStatus.Good);
+    assert(mayAnswerFor(issuer, response));
+    for (
+      const [certificate, authority] of [[userA2, first.ca], [userB1, second.ca]] as const
+    ) {
+      assertThrows(
+        () => parseResponse(answer, read(certificate), read(authority)),
+        OcspResponseError,
+      );
+    }
+    return Promise.resolve();
+  });
+});
+
+Deno.test("parseResponse() never says something else for a changed answer", async () => {
+  await withOcspWorld((world) => {
+    const { first, userA1 } = world;
+    const certificate = read(userA1);
+    const issuer = read(first.ca);
+    for (const status of ["good", "revoked", "unknown"] as const) {
+      const answer = first.responder.answerAt(Date.now(), userA1, first.ca, status);
+      const unchanged = parseResponse(answer, certificate, issuer);
+      // Every fourth byte keeps the test short.
+      for (let at = 0; at < answer.length; at += 4) {
+        for (const changed of [answer.with(at, answer[at]! ^ 1), answer.slice(0, at)]) {
+          try {
+            const { status, nextUpdateMs, thisUpdateMs } = parseResponse(
+              changed,
+              certificate,
+              issuer,
+            );
+            assertEquals(
+              [status, nextUpdateMs, thisUpdateMs],
+              [unchanged.status, unchanged.nextUpdateMs, unchanged.thisUpdateMs],
+            );
+          } catch (error) {
+            assert(error instanceof OcspResponseError, String(error));
+          }
+        }
+      }
+    }
+    return Promise.resolve();
+  });
+});
+
+Deno.test("parseResponse() names what a responder complains about", async () => {
+  await withOcspWorld((world) => {
+    const { first, userA1 } = world;
+    const complaint = Uint8Array.of(0x30, 3, 0x0a, 1, 6);
+    assertThrows(
+      () => parseResponse(complaint, read(userA1), read(first.ca)),
+      OcspResponseError,
+      "ocsp: error from server: unauthorized",
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("encodeRequest() keeps serial numbers as they are", async () => {
+  await withOcspWorld((world) => {
+    const { first, userA1 } = world;
+    const request = encodeRequest(read(userA1), read(first.ca)).toHex();
+    const serial = read(userA1).names.serialNumber;
+    const length = serial.length.toString(16).padStart(2, "0");
+    assert(request.endsWith(`02${length}${serial.toHex()}`), request);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("verifiedChains() finds the ways to trusted authorities", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "natsts-chains-" });
+  try {
+    const factory = new CertificateFactory(folder);
+    const root = await factory.issue("root", { subject: "CN=root" });
+    const middle = await factory.issue("middle", { subject: "CN=middle", authority: true }, root);
+    const leaf = await factory.issue("leaf", { subject: "CN=leaf" }, middle);
+    // The same name with another key, no authority, and one that is too old.
+    const other = await factory.issue("other", { subject: "CN=middle", authority: true }, root);
+    const user = await factory.issue("user", { subject: "CN=user" }, root);
+    const old = await factory.issue("old", {
+      subject: "CN=old",
+      authority: true,
+      expired: true,
+    }, root);
+    const ofUser = await factory.issue("ofUser", { subject: "CN=x" }, user);
+    const ofOld = await factory.issue("ofOld", { subject: "CN=y" }, old);
+    const chains = (sent: IssuedCertificate[], trusted: IssuedCertificate[]): string[] =>
+      verifiedChains(sent.map(read), trusted.map(read), Date.now()).map((chain) =>
+        chain.map(({ subject }) => subject.slice(3)).join(" ")
+      );
+    assertEquals(chains([leaf, middle], [root]), ["leaf middle root"]);
+    assertEquals(chains([leaf, other, middle], [root]), ["leaf middle root"]);
+    assertEquals(chains([leaf], [middle]), ["leaf middle"]);
+    assertEquals(chains([leaf, middle], [middle, root]), ["leaf middle", "leaf middle root"]);
+    assertEquals(chains([leaf], [leaf]), ["leaf"]);
+    assertEquals(chains([leaf], [root]), []);
+    assertEquals(chains([leaf, other], [root]), []);
+    assertEquals(chains([ofUser, user], [root]), []);
+    assertEquals(chains([ofOld, old], [root]), []);
+    assertEquals(chains([], [root]), []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a good answer about one client lets no other one in", async () => {
+  await withOcspWorld(async (world) => {
+    const { first, userA1, userA2 } = world;
+    setFirst(world, userA1, "good");
+    const replay = first.responder.answerAt(Date.now(), userA1, first.ca, "good");
+    first.responder.rewrite = () => replay;
+    await using server = await OcspServer.start(world, ocspTlsBlock(world, "true"));
+    await expectServed(server, userA1);
+    await expectRefused(server, userA2);
+  });
+});
+
+Deno.test("a responder that is silent ends neither the handshake's time nor the server", async () => {
+  await withOcspWorld(async (world) => {
+    setFirst(world, world.userA1, "good");
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    let asked = 0;
+    world.first.responder.rewrite = () => {
+      asked++;
+      return promise;
+    };
+    try {
+      const block = ocspTlsBlock(world, "{ verify: true, ca_timeout: 30 }");
+      {
+        const short = block.replace("timeout: 5", "timeout: 0.2");
+        await using server = await OcspServer.start(world, short);
+        await assertRejects(() => server.connect(world.userA1));
+        await until(() => server.log.texts("debug", "TLS handshake timeout").length === 1);
+      }
+      {
+        const server = await OcspServer.start(world, block);
+        const before = asked;
+        const refused = assertRejects(() => server.connect(world.userA1));
+        await until(() => asked > before);
+        const start = performance.now();
+        await server[Symbol.asyncDispose]();
+        assert(performance.now() - start < 2000);
+        await refused;
+      }
+    } finally {
+      resolve(new Response(null, { status: 500 }));
+    }
+  });
+});
+
+Deno.test("a cache file that cannot be read is replaced", async () => {
+  await withOcspWorld(async (world) => {
+    setGood(world);
+    const path = `${world.folder}/_rc_/cache.json`;
+    for (const content of ["", "[]", '{"x":1}', '{"x":{"resp":7}}', "{"]) {
+      await withoutStore(world);
+      await Deno.mkdir(`${world.folder}/_rc_`);
+      await Deno.writeTextFile(path, content);
+      await using server = await OcspServer.start(world, ocspTlsBlock(world, "true"));
+      assertEquals(server.log.texts("warn", "Unable to load OCSP peer cache: ").length, 1);
+      await server.connect(world.userA1);
+      await server.server.stop();
+      assertEquals(Object.keys(JSON.parse(await Deno.readTextFile(path))).length, 2);
+      const names = [...Deno.readDirSync(`${world.folder}/_rc_`)].map(({ name }) => name);
+      assertEquals(names, ["cache.json"]);
+    }
+  });
+});
+
+Deno.test("ocsp_peer needs verify, and monitoring without HTTPS", async () => {
+  await withOcspWorld(async (world) => {
+    const block = ocspTlsBlock(world, "true");
+    await assertRejects(
+      () => OcspServer.start(world, block.replace("verify: true", "verify: false")),
+      StartError,
+      "OCSP peer verification for client connections requires TLS verify (mTLS) to be enabled",
+    );
+    const options = emptyOptions();
+    processConfigText(options, `https_port: -1\n${block}`, systemConfigSource());
+    assertEquals(unbuiltFeatures(options).length, 1);
+  });
+});
+
+Deno.test("/varz tells that clients are checked by OCSP", async () => {
+  await withOcspWorld(async (world) => {
+    for (const [ocspPeer, shown] of [["true", true], ["false", undefined]] as const) {
+      await using server = await OcspServer.start(world, ocspTlsBlock(world, ocspPeer));
+      assertEquals((await server.varz()).tls_ocsp_peer_verify, shown);
+    }
+  });
+});
