@@ -52,6 +52,8 @@ export const STALL_MS = 10;
 export class ClientConnection implements ClientOperations {
   readonly parser: ClientParser;
   #pendingAuth: Promise<AuthOutcome> | null = null;
+  /** Goes on once `#pendingAuth` is settled. */
+  #resume: (outcome: AuthOutcome) => ParseStatus = () => ParseStatus.Ended;
   /** A CONNECT has named the client. */
   #described = false;
 
@@ -136,7 +138,7 @@ export class ClientConnection implements ClientOperations {
       const outcome = await this.#pendingAuth!;
       this.#pendingAuth = null;
       if (connection.closed) return false;
-      status = this.#authenticated(outcome);
+      status = this.#resume(outcome);
       if (status === ParseStatus.Ok) status = parser.parse(buffer, parser.position, count);
     }
     if (status === ParseStatus.Ok) return true;
@@ -200,12 +202,21 @@ export class ClientConnection implements ClientOperations {
     }
     const outcome = context.auth.check(connection);
     if (typeof outcome === "number") return this.#authenticated(outcome);
-    this.#pendingAuth = outcome;
+    return this.#await(outcome, this.#authenticated);
+  }
+
+  /** Stops the parser until the credentials were checked; then `resume` goes on. */
+  #await(
+    pending: Promise<AuthOutcome>,
+    resume: (outcome: AuthOutcome) => ParseStatus,
+  ): ParseStatus {
+    this.#pendingAuth = pending;
+    this.#resume = resume;
     return ParseStatus.Paused;
   }
 
   /** Goes on with CONNECT once the credentials were checked. */
-  #authenticated(outcome: AuthOutcome): ParseStatus {
+  readonly #authenticated = (outcome: AuthOutcome): ParseStatus => {
     const { connection, parser } = this;
     const { connect } = connection;
     const { events } = connection.core;
@@ -235,12 +246,14 @@ export class ClientConnection implements ClientOperations {
     }
     if (connect.verbose) connection.sendOk();
     return ParseStatus.Ok;
-  }
+  };
 
   /** Tells the owner of the account in which the client did not get. */
   #notAdmitted(): void {
-    const { account, core, authReason } = this.connection;
-    if (account !== null) core.events?.refusedIn(account, this.connection, authReason);
+    const { account, core, authReason, refusal } = this.connection;
+    const told = refusal?.account ?? account;
+    if (told === null) return;
+    core.events?.refusedIn(told, this.connection, refusal?.reason ?? authReason);
   }
 
   /** Ends a connection without the right to be here. */
@@ -259,17 +272,25 @@ export class ClientConnection implements ClientOperations {
 
   onMissingConnect(): ParseStatus {
     const { context, connection, parser } = this;
-    if (context.auth.noAuthUser === null) return this.#authViolation();
+    if (!context.auth.admitsWithoutConnect(connection)) return this.#authViolation();
     connection.clearAuthTimer();
     connection.connectReceived = true;
     parser.awaitingConnect = false;
-    if (context.auth.check(connection) !== AuthOutcome.Accepted) {
+    const outcome = context.auth.check(connection);
+    if (typeof outcome === "number") return this.#admittedWithoutConnect(outcome);
+    return this.#await(outcome, this.#admittedWithoutConnect);
+  }
+
+  readonly #admittedWithoutConnect = (outcome: AuthOutcome): ParseStatus => {
+    const { connection, parser } = this;
+    if (outcome !== AuthOutcome.Accepted) {
       this.#notAdmitted();
       return this.#authViolation();
     }
+    parser.maxPayload = connection.maxPayload;
     connection.core.events?.connected(connection);
     return ParseStatus.Ok;
-  }
+  };
 
   onSub(parser: ClientParser, buffer: Uint8Array, start: number, end: number): ParseStatus {
     const list = parser.arguments;

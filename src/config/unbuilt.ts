@@ -40,10 +40,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
-    "authorization.auth_callout: the authorization callout is not built yet",
-    (options) => options.authCallout !== null,
-  ],
-  [
     "ocsp: OCSP stapling is not possible, the TLS of Deno cannot attach answers; " +
     "set ocsp: { mode: never }, and tls { ocsp_peer: true } to check clients",
     ({ ocspConfig }) => ocspConfig !== null && ocspConfig.mode !== "never",
@@ -56,13 +52,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   [
     "tls.cert_store: certificate stores are not built yet",
     (options) => tlsBlocks(options).some(({ certStore }) => certStore !== ""),
-  ],
-  ["proxies: trusted proxies are not built yet", ({ proxies }) => proxies !== null],
-  [
-    "proxy_required: connections through trusted proxies are not built yet",
-    (options) =>
-      options.proxyRequired || options.leafNode.proxyRequired ||
-      [...options.users ?? [], ...options.nkeys ?? []].some(({ proxyRequired }) => proxyRequired),
   ],
 ];
 

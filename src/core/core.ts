@@ -5,7 +5,17 @@
  */
 import { shortHash } from "../base/crypto/short_hash.ts";
 import type { Options } from "../config/mod.ts";
-import type { Clock, Logger, Loop, PasswordChecker, Random, TimerHandle } from "../platform/mod.ts";
+import { ServerKeys } from "../identity/mod.ts";
+import type {
+  Clock,
+  Logger,
+  Loop,
+  PasswordChecker,
+  Random,
+  TimerHandle,
+  TlsState,
+} from "../platform/mod.ts";
+import { emptyInfo, type Info } from "../protocol/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { AccountSource } from "./auth/account_source.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
@@ -66,6 +76,12 @@ export class Core {
   systemAccount: Account | null = null;
   /** Whom clients become where only the system account has users; empty elsewhere. */
   openUser = "";
+  /** What the server tells clients of itself. */
+  info: Info = emptyInfo();
+  /** What the server signs and encrypts with. */
+  readonly keys: ServerKeys = new ServerKeys();
+  /** The ways from a verified client's certificate to trusted ones, as DER; null without TLS. */
+  verifiedChains: ((state: TlsState) => Uint8Array[][]) | null = null;
   /** What others call this server. */
   server: NamedServer = { name: "", cluster: "" };
   /** Short for the server's name, in subjects. */

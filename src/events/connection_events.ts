@@ -52,7 +52,7 @@ export class ConnectionEvents {
     this.sender.send(subject, this.#farewell(connection, reason, account));
   }
 
-  refusedIn(account: Account, connection: Connection, reason: ClosedState): void {
+  refusedIn(account: Account, connection: Connection, reason: string): void {
     if (!this.sender.hasInterest(ACCOUNT_AUTH_ERROR, account)) return;
     const text = this.#farewell(connection, reason, account);
     this.sender.send(ACCOUNT_AUTH_ERROR, text, account);
@@ -64,7 +64,7 @@ export class ConnectionEvents {
     this.sender.send(this.#authErrorSubject, text);
   }
 
-  #farewell(connection: Connection, reason: ClosedState, account: Account | null): string {
+  #farewell(connection: Connection, reason: string, account: Account | null): string {
     const { inMsgs, inBytes, outMsgs, outBytes, core: { env } } = connection;
     const client = clientOf(connection);
     client.stop = env.clock.nowNs();

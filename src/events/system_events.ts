@@ -103,7 +103,7 @@ export class SystemEvents implements ClientEvents {
     this.#connections.refused(connection, reason);
   }
 
-  refusedIn(account: Account, connection: Connection, reason: ClosedState): void {
+  refusedIn(account: Account, connection: Connection, reason: string): void {
     this.#connections.refusedIn(account, connection, reason);
   }
 

@@ -31,7 +31,12 @@ import {
 export const NO_LIMIT = -1;
 
 /** Kinds of claims that this server reads. */
-export type ClaimsKind = "operator" | "account" | "user" | "activation";
+export type ClaimsKind =
+  | "operator"
+  | "account"
+  | "user"
+  | "activation"
+  | "authorization_response";
 
 /** The standard part of a JWT. */
 export interface ClaimsData {

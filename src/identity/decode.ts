@@ -55,6 +55,7 @@ const SIGNERS: Record<ClaimsKind, readonly PublicKeyKind[]> = {
   account: ["A", "O"],
   user: ["A"],
   activation: ["A", "O"],
+  authorization_response: ["A"],
 };
 const KIND_NAMES: Record<PublicKeyKind, string> = {
   O: "operator",
@@ -183,7 +184,12 @@ function migrate(kind: ClaimsKind, claims: JsonObject): JsonObject {
   return Object.assign(Object.create(null), claims, { nats });
 }
 
-function decode<T extends ClaimsData>(token: string, kind: ClaimsKind, type: Shape<T>): T {
+/** Reads a JWT of one kind. Throws {@linkcode JwtError}. */
+export function decodeClaims<T extends ClaimsData>(
+  token: string,
+  kind: ClaimsKind,
+  type: Shape<T>,
+): T {
   const parsed = split(token);
   const oldKind = textMember(parsed.claims, "type");
   const nats = natsOf(parsed.claims);
@@ -194,7 +200,11 @@ function decode<T extends ClaimsData>(token: string, kind: ClaimsKind, type: Sha
   if ((oldKind || textMember(nats, "type")) !== kind) {
     // Whether it is signed does not matter any more, but the reference looks at that first.
     verify(parsed, given === VERSION_MAX ? 2 : 1);
-    throw new JwtError(`not ${kind} claim`);
+    throw new JwtError(
+      kind === "authorization_response"
+        ? "not an authorization request claim"
+        : `not ${kind} claim`,
+    );
   }
   if (given !== 1 && given !== 2) {
     throw new JwtError(
@@ -214,12 +224,12 @@ function decode<T extends ClaimsData>(token: string, kind: ClaimsKind, type: Sha
 
 /** Reads an operator's JWT. Throws {@linkcode JwtError}. */
 export function decodeOperatorClaims(token: string): OperatorClaims {
-  return decode(token, "operator", operatorClaimsShape);
+  return decodeClaims(token, "operator", operatorClaimsShape);
 }
 
 /** Reads an account's JWT. Throws {@linkcode JwtError}. */
 export function decodeAccountClaims(token: string): AccountClaims {
-  const claims = decode(token, "account", accountClaimsShape);
+  const claims = decodeClaims(token, "account", accountClaimsShape);
   if (claims.nats.version === 1) {
     parsing(() => checkV1Account(claims));
     Object.assign(claims.nats.limits, emptyJetStreamLimits(), { tieredLimits: new Map() });
@@ -231,12 +241,12 @@ export function decodeAccountClaims(token: string): AccountClaims {
 
 /** Reads a user's JWT. Throws {@linkcode JwtError}. */
 export function decodeUserClaims(token: string): UserClaims {
-  return decode(token, "user", userClaimsShape);
+  return decodeClaims(token, "user", userClaimsShape);
 }
 
 /** Reads an activation. Throws {@linkcode JwtError}. */
 export function decodeActivationClaims(token: string): ActivationClaims {
-  return decode(token, "activation", activationClaimsShape);
+  return decodeClaims(token, "activation", activationClaimsShape);
 }
 
 /** Claims of any kind, of which only the standard part is understood. */

@@ -78,6 +78,32 @@ export function decodePublicKey(key: string): { kind: PublicKeyKind; bytes: Uint
   return { kind, bytes: raw.subarray(1, end) };
 }
 
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** The public nkey of 32 bytes. */
+export function encodePublicKey(kind: PublicKeyKind, key: Uint8Array): string {
+  const raw = new Uint8Array(RAW_BYTES);
+  raw[0] = [...PREFIXES].find(([, letter]) => letter === kind)![0];
+  raw.set(key, 1);
+  const end = 1 + KEY_BYTES;
+  const sum = checksum(raw.subarray(0, end));
+  raw[end] = sum & 0xff;
+  raw[end + 1] = sum >> 8;
+  let text = "";
+  let bits = 0;
+  let value = 0;
+  for (const byte of raw) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32[(value >> bits) & 31];
+    }
+    value &= (1 << bits) - 1;
+  }
+  return text;
+}
+
 /** Whether `key` is a public key: of the given kind, or of any. */
 export function isValidPublicKey(key: string, kind: PublicKeyKind | null = null): boolean {
   const decoded = decodePublicKey(key);

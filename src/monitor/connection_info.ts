@@ -178,10 +178,11 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
       : undefined,
     ...identityFields(connection, detail.auth || closed !== null),
     name_tag: account?.name_tag ??
-      (closed === null ? undefined : omitEmpty(connection.jwtUser?.claims.name ?? "")),
+      (closed === null ? undefined : omitEmpty(connection.jwtUser?.shown?.name ?? "")),
     tags: detail.auth || closed !== null
-      ? omitEmptyList(connection.jwtUser?.claims.nats.tags ?? [])
+      ? omitEmptyList(connection.jwtUser?.shown?.nats.tags ?? [])
       : undefined,
+    proxy: connection.proxyKey === "" ? undefined : { key: connection.proxyKey },
   };
 }
 
@@ -189,7 +190,7 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
 function shownJwt({ connect: { jwt }, jwtUser }: Connection): string | undefined {
   if (jwt === "") return undefined;
   try {
-    const { nats } = jwtUser?.claims ?? decodeUserClaims(jwt);
+    const { nats } = jwtUser?.shown ?? decodeUserClaims(jwt);
     return nats.bearerToken ? undefined : jwt;
   } catch (error) {
     if (!(error instanceof JwtError)) throw error;

@@ -213,6 +213,9 @@ export function varz(
     slow_consumer_stats: kindFields(stats.slowConsumersByKind),
     stale_connection_stats: kindFields(stats.staleConnectionsByKind),
     disk_io_wait_stats: { waiters: 0, waits: 0, wait_time: 0, max_wait_time: 0 },
+    proxies: options.proxies === null ? undefined : {
+      trusted: omitEmptyList(options.proxies.trusted),
+    },
     tls_cert_not_after: ends.client,
     natsts: server.natstsVersion,
   };

@@ -22,6 +22,7 @@ import {
   type TlsPeerCheck,
   type TlsServerContext,
   type TlsServerSettings,
+  type TlsState,
   TlsTexts,
   type TlsUpgrader,
   TlsVerificationError,
@@ -50,6 +51,8 @@ export interface ClientTlsEnvironment {
 export interface ClientChecks {
   /** For clients of `context`; null for none. */
   clientCheck(context: TlsServerContext): TlsPeerCheck | null;
+  /** The ways from a client's certificate to the authorities of `context`, as DER. */
+  chainsOf(state: TlsState, context: TlsServerContext): Uint8Array[][];
 }
 
 /** TLS on the client port of one server. */
@@ -130,6 +133,11 @@ export class ClientTls {
       connection.replaceTransport(transport);
     }
     return await (transport as PeekTransport).peek(delayMs);
+  }
+
+  /** The ways from a client's certificate to those that are trusted, as DER. */
+  chainsOf(state: TlsState, checks: ClientChecks): Uint8Array[][] {
+    return checks.chainsOf(state, this.#context);
   }
 
   /** Shakes hands; false when the connection has been closed instead. `ocsp` has the last word. */

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { createCurve, createServer } from "@nats-io/nkeys";
 import { textOfByteString } from "../base/text/byte_string.ts";
 import { parseHostPort } from "../base/text/host_port.ts";
 import { ClientConnection, type ClientContext } from "../client/mod.ts";
@@ -136,12 +135,14 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.startMs = env.clock.nowMs();
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.core = new Core(options, env);
+    this.core.info = this.info;
     this.operators = newOperatorMode(this.core, env);
     configureAccounts(this.core, this.operators);
     openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);
     this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
     this.ocsp = new PeerOcsp(this);
+    this.core.verifiedChains = (state) => this.tls?.chainsOf(state, this.ocsp) ?? [];
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
@@ -151,7 +152,7 @@ export class Server implements ClientContext, ConnectionRegistry {
 
   #fillInfo(): void {
     const { info, options } = this;
-    info.server_id = createServer().getPublicKey();
+    info.server_id = this.core.keys.id;
     info.server_name = options.serverName || info.server_id;
     info.version = VERSION;
     info.proto = PROTOCOL_LEVEL;
@@ -164,7 +165,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     info.tls_verify = options.tlsConfig?.verify ?? false;
     info.max_payload = options.maxPayload;
     info.api_lvl = API_LEVEL;
-    info.xkey = createCurve().getPublicKey();
+    info.xkey = this.core.keys.xkey;
   }
 
   /** `ID` of the server. */

@@ -15,9 +15,12 @@ import { ClosedState } from "../connection/closed_state.ts";
 import type { Core } from "../core.ts";
 import type { ClientAuthentication, ClientIdentity } from "./client_authentication.ts";
 import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
+import { Callout } from "./callout.ts";
 import { certificateUser } from "./certificate_user.ts";
 import { JwtAuthenticator } from "./jwt_authenticator.ts";
+import type { Login } from "./login.ts";
 import { nonceSigned } from "./nonce.ts";
+import { checkProxy, ProxyCheck, refuseProxy } from "./proxies.ts";
 
 export { AuthOutcome };
 
@@ -43,34 +46,60 @@ function passwordMatches(
   return connection.core.env.passwords.matches(given, stored, () => !connection.closed);
 }
 
+/** The bcrypt hash with the highest cost, or nothing. */
+function slowestHash(passwords: readonly string[]): string {
+  const costOf = (hash: string): number => Number(hash.slice(4, 6));
+  return passwords.filter((one) => BCRYPT.test(one))
+    .reduce((slowest, one) => costOf(one) > costOf(slowest) ? one : slowest, "");
+}
+
 /** Who may connect to a server. */
 export class Authenticator {
   /** Clients must send credentials. */
   readonly required: boolean;
-  /** INFO carries a nonce to sign. */
-  readonly nonceRequired: boolean;
   readonly #users = new Map<string, User>();
   readonly #nkeys = new Map<string, NkeyUser>();
   /** Null without operators. */
   readonly #jwt: JwtAuthenticator | null;
+  readonly #callout: Callout;
+  /** The password that takes the longest to compare; empty when none is of bcrypt. */
+  readonly #slowestHash: string;
 
   constructor(readonly core: Core) {
+    this.#callout = new Callout(core);
     const { options, operators } = core;
     this.#jwt = operators === null
       ? null
       : new JwtAuthenticator(operators, options.defaultSentinel);
     for (const user of options.users ?? []) this.#users.set(user.username, user);
     for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
+    this.#slowestHash = slowestHash([
+      options.password,
+      ...[...this.#users.values()].map(({ password }) => password),
+    ]);
     this.required = this.#jwt !== null || core.env.authenticate !== undefined ||
       this.#users.size > 0 ||
       this.#nkeys.size > 0 || options.username !== "" ||
       options.authorization !== "";
-    this.nonceRequired = this.#jwt !== null || this.#nkeys.size > 0 || options.alwaysEnableNonce;
+  }
+
+  /** INFO carries a nonce to sign. */
+  get nonceRequired(): boolean {
+    const { alwaysEnableNonce, proxies } = this.core.options;
+    return this.#jwt !== null || this.#nkeys.size > 0 || alwaysEnableNonce ||
+      (proxies?.trusted.length ?? 0) > 0;
   }
 
   /** The user whom connections without credentials become, or null. */
   get noAuthUser(): User | null {
     return this.#users.get(this.core.options.noAuthUser) ?? null;
+  }
+
+  /** Whether a connection may begin without CONNECT, and then be checked as the one of nobody. */
+  admitsWithoutConnect(connection: Connection): boolean {
+    const user = this.noAuthUser;
+    return user !== null && !user.proxyRequired &&
+      this.#typeAllowed(connection, user.allowedConnectionTypes);
   }
 
   /** Whether some password stands in the configuration as it is typed. */
@@ -89,31 +118,51 @@ export class Authenticator {
 
   /** Checks the connection's credentials; a promise only when that takes time. */
   check(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
-    if (!this.required) return AuthOutcome.Accepted;
-    const { options } = this.core;
     const { authenticate } = this.core.env;
     if (authenticate !== undefined) return this.#askEmbedder(connection, authenticate);
-    if (this.#jwt !== null) return this.#jwt.check(connection);
+    const proxy = checkProxy(connection);
+    if (proxy === ProxyCheck.NotTrusted) return refuseProxy(connection, "ErrAuthProxyNotTrusted");
+    const login: Login = {
+      viaProxy: proxy === ProxyCheck.Trusted,
+      proxyRequired: false,
+      account: null,
+      identity: "",
+    };
+    const local = this.required ? this.#checkLocally(connection, login) : AuthOutcome.Accepted;
+    return typeof local === "number"
+      ? this.#callout.decide(connection, login, local)
+      : local.then((outcome) => this.#callout.decide(connection, login, outcome));
+  }
+
+  /** Checks the credentials against what this server knows. */
+  #checkLocally(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
+    if (this.#jwt !== null) return this.#jwt.check(connection, login);
+    const { options } = this.core;
     const { connect } = connection;
     const anonymous = options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
       connect.auth_token === "";
     if (anonymous && connect.nkey === "" && this.#nkeys.has(options.noAuthUser)) {
       connect.nkey = options.noAuthUser;
     }
-    if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection);
+    if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection, login);
     if (this.#users.size > 0) {
-      if (options.tlsMap) return this.#checkCertificate(connection);
+      if (options.tlsMap) return this.#checkCertificate(connection, login);
       if (anonymous) {
         const user = this.noAuthUser;
         if (user !== null) {
           connect.user = user.username;
           connect.pass = user.password;
-          return this.#bindUser(connection, user);
+          if (!this.#typeAllowed(connection, user.allowedConnectionTypes)) {
+            return AuthOutcome.Refused;
+          }
+          return this.#cameAsRequired(login, user.proxyRequired)
+            ? this.#bindUser(connection, login, user)
+            : refuseProxy(connection, "ErrAuthProxyRequired");
         }
       }
-      if (connect.user !== "") return this.#checkUser(connection);
+      if (connect.user !== "") return this.#checkUser(connection, login);
     }
-    return this.#checkSingle(connection, options);
+    return this.#checkSingle(connection, login, options);
   }
 
   async #askEmbedder(
@@ -148,33 +197,65 @@ export class Authenticator {
     return outcome;
   }
 
-  #checkNkey(connection: Connection): AuthOutcome {
+  #checkNkey(connection: Connection, login: Login): AuthOutcome {
     const { connect } = connection;
     const user = this.#nkeys.get(connect.nkey);
     if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
       return AuthOutcome.Refused;
+    }
+    if (!this.#cameAsRequired(login, user.proxyRequired)) {
+      return refuseProxy(connection, "ErrAuthProxyRequired");
     }
     // Whom anybody becomes without credentials needs none.
     if (user.nkey !== this.core.options.noAuthUser && !nonceSigned(connection, user.nkey)) {
       return AuthOutcome.Refused;
     }
     connection.nkeyUser = user.nkey;
+    login.identity = user.nkey;
     return this.#bind(connection, user.account, user.permissions);
   }
 
-  #checkUser(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+  #checkUser(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
     const user = this.#users.get(connection.connect.user);
     if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
-      return AuthOutcome.Refused;
+      return this.#refuseSlowly(connection);
+    }
+    return this.#checkPassword(connection, login, user);
+  }
+
+  #checkPassword(
+    connection: Connection,
+    login: Login,
+    user: User,
+  ): AuthOutcome | Promise<AuthOutcome> {
+    if (!this.#cameAsRequired(login, user.proxyRequired)) {
+      return refuseProxy(connection, "ErrAuthProxyRequired");
     }
     const matches = passwordMatches(connection, user.password, connection.connect.pass);
     if (typeof matches === "boolean") {
-      return matches ? this.#bindUser(connection, user) : AuthOutcome.Refused;
+      return matches ? this.#bindUser(connection, login, user) : this.#refuseSlowly(connection);
     }
-    return matches.then((ok) => ok ? this.#bindUser(connection, user) : AuthOutcome.Refused);
+    return matches.then((ok) => ok ? this.#bindUser(connection, login, user) : AuthOutcome.Refused);
   }
 
-  #checkCertificate(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+  #cameAsRequired(login: Login, proxyRequired: boolean): boolean {
+    login.proxyRequired = proxyRequired;
+    return login.viaProxy || !proxyRequired;
+  }
+
+  /**
+   * Takes as long as a wrong password of another user would take, where that is long, so that nobody
+   * learns from it which names exist. Services that decide about clients see all of them anyhow.
+   */
+  #refuseSlowly(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
+    const { options, env } = this.core;
+    if (this.#slowestHash === "" || options.authCallout !== null) return AuthOutcome.Refused;
+    const { pass } = connection.connect;
+    return env.passwords.matches(pass, this.#slowestHash, () => !connection.closed)
+      .then(() => AuthOutcome.Refused);
+  }
+
+  #checkCertificate(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
     const allowed = (user: User): boolean =>
       this.#typeAllowed(connection, user.allowedConnectionTypes);
     const user = certificateUser(connection, {
@@ -192,25 +273,31 @@ export class Authenticator {
       );
     }
     connect.user = user.username;
-    const matches = passwordMatches(connection, user.password, connect.pass);
-    const outcome = (ok: boolean): AuthOutcome | Promise<AuthOutcome> =>
-      ok ? this.#bindUser(connection, user) : AuthOutcome.Refused;
-    return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
+    return this.#checkPassword(connection, login, user);
   }
 
   #checkSingle(
     connection: Connection,
+    login: Login,
     options: Options,
   ): AuthOutcome | Promise<AuthOutcome> {
     const { connect } = connection;
-    let matches: boolean | Promise<boolean> = false;
-    if (options.authorization !== "") {
-      matches = passwordMatches(connection, options.authorization, connect.auth_token);
-    } else if (options.username !== "" && sameText(options.username, connect.user)) {
-      matches = passwordMatches(connection, options.password, connect.pass);
+    if (!this.#cameAsRequired(login, options.proxyRequired)) {
+      return refuseProxy(connection, "ErrAuthProxyRequired");
     }
-    const outcome = (ok: boolean): AuthOutcome =>
-      ok ? this.#bind(connection, "", null) : AuthOutcome.Refused;
+    const byToken = options.authorization !== "";
+    if (!byToken && options.username === "") return AuthOutcome.Refused;
+    if (!byToken && !sameText(options.username, connect.user)) {
+      return this.#refuseSlowly(connection);
+    }
+    const outcome = (ok: boolean): AuthOutcome => {
+      if (!ok) return AuthOutcome.Refused;
+      login.identity = connection.rawAuthUser;
+      return this.#bind(connection, "", null);
+    };
+    const matches = byToken
+      ? passwordMatches(connection, options.authorization, connect.auth_token)
+      : passwordMatches(connection, options.password, connect.pass);
     return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
   }
 
@@ -219,7 +306,8 @@ export class Authenticator {
     return allowed.has(connection.inProcess ? "IN_PROCESS" : "STANDARD");
   }
 
-  #bindUser(connection: Connection, user: User): AuthOutcome {
+  #bindUser(connection: Connection, login: Login, user: User): AuthOutcome {
+    login.identity = user.username;
     return this.#bind(connection, user.account, user.permissions);
   }
 

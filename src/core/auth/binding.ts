@@ -22,12 +22,16 @@ export const AuthOutcome = {
 /** One of the values of {@linkcode AuthOutcome}. */
 export type AuthOutcome = typeof AuthOutcome[keyof typeof AuthOutcome];
 
-/** Moves the connection into `account`; without `permissions` it has the account's default ones. */
+/**
+ * Moves the connection into `account`; without `permissions` it has the account's default ones. One
+ * that has closed meanwhile is refused: nobody would take it out of the account again.
+ */
 export function bindConnection(
   connection: Connection,
   account: Account,
   permissions: Permissions | null,
 ): AuthOutcome {
+  if (connection.closed) return AuthOutcome.Refused;
   if (!connection.bindAccount(account)) {
     connection.maxAccountConnectionsExceeded();
     return AuthOutcome.AccountFull;

@@ -24,11 +24,12 @@ import {
 } from "../../identity/mod.ts";
 import type { Account } from "../account/account.ts";
 import type { AccountTrust } from "../account/account_trust.ts";
-import { ClosedState } from "../connection/closed_state.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { AccountLookup, AccountSource } from "./account_source.ts";
 import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
-import { permissionsOfClaim } from "./jwt_user.ts";
+import { endOfUser, permissionsOfClaim } from "./jwt_user.ts";
+import type { Login } from "./login.ts";
+import { refuseProxy } from "./proxies.ts";
 import { nonceSigned } from "./nonce.ts";
 
 /** How a connection came in, as users may be limited to it. */
@@ -42,8 +43,8 @@ export class JwtAuthenticator {
   constructor(readonly source: AccountSource, readonly sentinel: string) {}
 
   /** Checks the connection's JWT; a promise only when its account must be fetched. */
-  check(connection: Connection): AuthOutcome | Promise<AuthOutcome> {
-    const claims = this.#claimsOf(connection);
+  check(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
+    const claims = this.#claimsOf(connection, login);
     if (claims === null) return AuthOutcome.Refused;
     const name = claims.nats.issuerAccount || claims.issuer;
     if (!this.source.admits(name)) {
@@ -52,21 +53,21 @@ export class JwtAuthenticator {
     }
     const found = this.source.lookup(name);
     return found instanceof Promise
-      ? found.then((account) => this.#checkIn(connection, claims, account))
-      : this.#checkIn(connection, claims, found);
+      ? found.then((account) => this.#checkIn(connection, login, claims, account))
+      : this.#checkIn(connection, login, claims, found);
   }
 
   /** The claims of CONNECT's JWT, or of the sentinel, if they can be used now. */
-  #claimsOf(connection: Connection): UserClaims | null {
+  #claimsOf(connection: Connection, login: Login): UserClaims | null {
     const { connect } = connection;
     const claims = readClaims(connect.jwt) ?? this.#sentinelClaims(connection);
     if (claims === null) {
       connection.debug("Authentication requires a user JWT");
       return null;
     }
-    if (claims.nats.proxyRequired) {
-      connection.debug("proxy connection required");
-      connection.authReason = ClosedState.ProxyRequired;
+    login.proxyRequired = claims.nats.proxyRequired;
+    if (login.proxyRequired && !login.viaProxy) {
+      refuseProxy(connection, "ErrAuthProxyRequired");
       return null;
     }
     const results = validateUserClaims(claims, Math.floor(this.#nowMs(connection) / 1000));
@@ -88,13 +89,19 @@ export class JwtAuthenticator {
     return connection.core.env.clock.nowMs();
   }
 
-  #checkIn(connection: Connection, claims: UserClaims, found: AccountLookup): AuthOutcome {
+  #checkIn(
+    connection: Connection,
+    login: Login,
+    claims: UserClaims,
+    found: AccountLookup,
+  ): AuthOutcome {
     if (connection.closed) return AuthOutcome.Refused;
     const refuse = (why: string): AuthOutcome => {
       connection.debug(why);
       return AuthOutcome.Refused;
     };
     if ("failed" in found) return refuse(`Account JWT lookup error: ${found.failed}`);
+    login.account = found;
     const { trust } = found;
     if (trust === null || !this.source.isTrustedIssuer(trust.issuer)) {
       return refuse("Account JWT not signed by trusted operator");
@@ -121,6 +128,7 @@ export class JwtAuthenticator {
       connection.error("Outside connect times");
       return AuthOutcome.Refused;
     }
+    login.identity = claims.subject;
     return this.#bind(connection, found, { claims, rights, leftMs });
   }
 
@@ -139,15 +147,12 @@ export class JwtAuthenticator {
       rights,
       signingKey: claims.nats.issuerAccount === "" ? "" : claims.issuer,
       hasDefaultPermissions: permissions === null,
+      shown: claims,
+      limited: true,
     };
     const outcome = bindConnection(connection, account, permissions);
     if (outcome !== AuthOutcome.Accepted) return outcome;
-    const nowMs = this.#nowMs(connection);
-    // The reference counts the whole seconds that are left.
-    const expiresMs = claims.expires === 0
-      ? Infinity
-      : nowMs + Math.max(0, claims.expires - Math.floor(nowMs / 1000)) * 1000;
-    const endMs = Math.min(expiresMs, leftMs === 0 ? Infinity : nowMs + leftMs);
+    const endMs = endOfUser(claims, leftMs, this.#nowMs(connection));
     if (endMs !== Infinity) expireConnection(connection, endMs);
     describe(connection, account, claims);
     return AuthOutcome.Accepted;

@@ -7,11 +7,12 @@
  * @module
  */
 import type { Permissions, SubjectPermission } from "../../config/mod.ts";
-import type {
-  PermissionsClaim,
-  SubjectClaim,
-  UserClaims,
-  UserPermissionLimits,
+import {
+  NO_LIMIT,
+  type PermissionsClaim,
+  type SubjectClaim,
+  type UserClaims,
+  type UserPermissionLimits,
 } from "../../identity/mod.ts";
 import type { Account } from "../account/account.ts";
 
@@ -26,6 +27,13 @@ export interface JwtUser {
   readonly signingKey: string;
   /** Has no permissions of its own, and so the account's default ones. */
   readonly hasDefaultPermissions: boolean;
+  /**
+   * The claims of CONNECT's own JWT, whose name and tags are shown; null when somebody else has
+   * said who the client is.
+   */
+  readonly shown: UserClaims | null;
+  /** The limits of the JWT count; as in the reference, not when a service has made it. */
+  readonly limited: boolean;
 }
 
 function subjectsOf({ allow, deny }: SubjectClaim): SubjectPermission | null {
@@ -49,9 +57,22 @@ export function permissionsOfClaim({ pub, sub, resp }: PermissionsClaim): Permis
  * whose scope has changed is sent away.
  */
 export function limitsOfUser(
-  { claims, signingKey }: JwtUser,
+  { claims, signingKey, limited }: JwtUser,
   account: Account,
 ): { subs: number; payload: number } {
+  if (!limited) return { subs: NO_LIMIT, payload: NO_LIMIT };
   const scope = signingKey === "" ? null : account.trust?.signingKeys.get(signingKey) ?? null;
   return scope === null ? claims.nats : scope.template;
+}
+
+/**
+ * When a user must go who came at `nowMs`: its JWT expires or its hours end, which they do in
+ * `leftMs` unless that is 0. Infinity is never.
+ */
+export function endOfUser(claims: UserClaims, leftMs: number, nowMs: number): number {
+  // The reference counts the whole seconds that are left.
+  const expiresMs = claims.expires === 0
+    ? Infinity
+    : nowMs + Math.max(0, claims.expires - Math.floor(nowMs / 1000)) * 1000;
+  return Math.min(expiresMs, leftMs === 0 ? Infinity : nowMs + leftMs);
 }

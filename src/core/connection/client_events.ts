@@ -16,7 +16,7 @@ export interface ClientEvents {
   /** The client is sent away, since its credentials were wrong or missing. */
   refused(connection: Connection, reason: ClosedState): void;
   /** The client did not get into `account`, of which the owner is told. */
-  refusedIn(account: Account, connection: Connection, reason: ClosedState): void;
+  refusedIn(account: Account, connection: Connection, reason: string): void;
   /** A connection has come to `account` or left it. */
   countChanged(account: Account): void;
   /** A new account is there. */

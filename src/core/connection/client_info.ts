@@ -149,8 +149,8 @@ export function clientInfoOf(connection: Connection, server: NamedServer): Clien
   info.cluster = server.cluster;
   info.jwt = connect.jwt;
   info.issuerKey = textOfByteString(connection.issuerKey);
-  info.nameTag = connection.jwtUser?.claims.name ?? "";
-  info.tags = connection.jwtUser?.claims.nats.tags ?? [];
+  info.nameTag = connection.jwtUser?.shown?.name ?? "";
+  info.tags = connection.jwtUser?.shown?.nats.tags ?? [];
   info.kind = connection.kindName;
   info.clientType = "nats";
   return info;

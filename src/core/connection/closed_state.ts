@@ -29,6 +29,7 @@ export const ClosedState = {
   Revocation: "Credentials Revoked",
   NoRespondersRequiresHeaders: "No Responders Requires Headers",
   Kicked: "Kicked",
+  ProxyNotTrusted: "Proxy Not Trusted",
   ProxyRequired: "Proxy Required",
 } as const;
 

@@ -93,6 +93,12 @@ export class Connection implements OutboundOwner {
   nkeyUser = "";
   /** The user whom the JWT of CONNECT named; null without one. */
   jwtUser: JwtUser | null = null;
+  /** Public key of the trusted proxy that the connection came through, or empty. */
+  proxyKey = "";
+  /** Which account's owner is told that the client was refused, and why; null for the usual. */
+  refusal: { readonly account: Account; readonly reason: string } | null = null;
+  /** Who waits for something hears here that the connection has closed; null for none. */
+  closing: (() => void) | null = null;
   /** Text of an authentication error for events and the closed reason. */
   authReason: ClosedState = ClosedState.AuthenticationViolation;
   /** In-process pipe. */
@@ -348,6 +354,14 @@ export class Connection implements OutboundOwner {
       : new ConnectionPermissions(permissions, (text) => this.error(text));
   }
 
+  /** Takes the right away to publish to `subject`. */
+  denyPublish(subject: string): void {
+    const source = this.permissions?.source ?? { publish: null, subscribe: null, response: null };
+    const { allow, deny } = source.publish ?? { allow: null, deny: null };
+    if (deny?.includes(subject)) return;
+    this.setPermissions({ ...source, publish: { allow, deny: [...deny ?? [], subject] } });
+  }
+
   get subscriptionsAtLimit(): boolean {
     return this.maxSubscriptions >= 0 && this.subscriptions.size >= this.maxSubscriptions;
   }
@@ -426,6 +440,7 @@ export class Connection implements OutboundOwner {
     if (this.closed) return;
     this.closed = true;
     this.closeReason = reason;
+    this.closing?.();
     this.clearPingTimer();
     this.clearAuthTimer();
     if (reason === ClosedState.StaleConnection) {
