@@ -142,7 +142,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.auth = new Authenticator(this.core);
     this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
     this.ocsp = new PeerOcsp(this);
-    this.core.verifiedChains = (state) => this.tls?.chainsOf(state, this.ocsp) ?? [];
+    this.core.verifiedChains = (state) => this.#tls?.chainsOf(state, this.ocsp) ?? [];
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();

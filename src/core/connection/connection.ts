@@ -340,6 +340,18 @@ export class Connection implements OutboundOwner {
     this.close(ClosedState.MaxSubscriptionsExceeded);
   }
 
+  /** Ends a connection that has no right to be here, or no more. */
+  authViolation(): void {
+    this.core.events?.refused(this, this.authReason);
+    this.error(
+      this.rawAuthUser === ""
+        ? "authentication error"
+        : `authentication error - ${this.authUserText}`,
+    );
+    this.sendError("Authorization Violation");
+    this.close(this.authReason);
+  }
+
   /** Ends the connection because its account has too many. */
   maxAccountConnectionsExceeded(): void {
     this.rateLimitedError("maximum account active connections exceeded");
