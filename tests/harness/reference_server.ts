@@ -29,6 +29,7 @@ export function referenceProgram(name: string): string | null {
 /** A running nats-server. */
 export class ReferenceServer implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
+  #killed = false;
 
   private constructor(process: Deno.ChildProcess, readonly port: number) {
     this.#process = process;
@@ -62,7 +63,15 @@ export class ReferenceServer implements AsyncDisposable {
     return new ReferenceServer(process, Number(port));
   }
 
+  /** Kills it, as the machine would for want of memory. */
+  async kill(): Promise<void> {
+    this.#killed = true;
+    this.#process.kill("SIGKILL");
+    await this.#process.status;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#killed) return;
     this.#process.kill("SIGINT");
     await this.#process.status;
   }
