@@ -40,9 +40,8 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
   ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
-    "ocsp: OCSP stapling is not possible, the TLS of Deno cannot attach answers; " +
-    "set ocsp: { mode: never }, and tls { ocsp_peer: true } to check clients",
-    ({ ocspConfig }) => ocspConfig !== null && ocspConfig.mode !== "never",
+    "ocsp: { mode: always }: OCSP stapling is not possible, the TLS of Deno cannot attach answers",
+    ({ ocspConfig }) => ocspConfig?.mode === "always",
   ],
   [
     "https_port: monitoring cannot ask for the certificates that tls { ocsp_peer } wants to check; " +

@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
+import { readCertificate } from "../base/crypto/x509.ts";
 import { goJson } from "../base/text/go_format.ts";
 import { base64 } from "../base/json/shape.ts";
 import type { Options } from "../config/mod.ts";
@@ -22,6 +24,7 @@ import {
   type ResponseCache,
   verifiedChains,
 } from "../ocsp/mod.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
 import type {
   Clock,
   Disk,
@@ -47,6 +50,7 @@ export interface OcspServer {
   readonly env: {
     readonly clock: Clock;
     readonly disk: Disk;
+    readonly files: ConfigSource;
     readonly httpClient: HttpClients;
     readonly log: Logger;
     readonly loop: Loop;
@@ -63,6 +67,7 @@ export class PeerOcsp implements OcspEvents {
 
   /** Throws {@linkcode StartError} when clients need not show what is to be checked. */
   constructor(readonly server: OcspServer) {
+    this.#requireNoStaple();
     if (this.verifies) this.#requireVerify();
   }
 
@@ -111,8 +116,9 @@ export class PeerOcsp implements OcspEvents {
   /** Takes changed options over. */
   async reload(): Promise<void> {
     await this.stop();
-    if (!this.verifies) return;
     try {
+      this.#requireNoStaple();
+      if (!this.verifies) return;
       this.#requireVerify();
     } catch (error) {
       this.server.env.log.warn(`Can't restart OCSP features: ${(error as Error).message}`);
@@ -120,6 +126,25 @@ export class PeerOcsp implements OcspEvents {
     }
     this.server.env.log.debug(`Plugging TLS OCSP peer for [${KIND}]`);
     this.start();
+  }
+
+  /** Certificates that want OCSP answers beside them cannot have them. */
+  #requireNoStaple(): void {
+    const { options: { tlsConfig: tls, ocspConfig }, env } = this.server;
+    if (tls === null) return;
+    const pairs = tls.certFile === "" ? tls.certificates : [tls];
+    for (const { certFile } of pairs) {
+      if (!mustStaple(env.files.readFile(certFile))) continue;
+      const text = `Certificate at '${certFile}' has MustStaple`;
+      if (ocspConfig?.mode === "never") env.log.warn(`${text} but OCSP is disabled`);
+      else if (ocspConfig === null) {
+        env.log.warn(`${text} but no answer can be attached: clients that insist are turned away`);
+      } else {
+        throw new StartError(
+          `ocsp: ${text}, and OCSP stapling is not possible: the TLS of Deno cannot attach answers`,
+        );
+      }
+    }
   }
 
   #requireVerify(): void {
@@ -196,6 +221,12 @@ export class PeerOcsp implements OcspEvents {
       goJson({ ...head, ...fields, server, reason }),
     );
   }
+}
+
+/** Whether the first certificate of a PEM file must come with an OCSP answer. */
+function mustStaple(pem: Uint8Array): boolean {
+  const { raw } = new X509Certificate(pem as Uint8Array<ArrayBuffer>);
+  return readCertificate(new Uint8Array(raw)).mustStaple;
 }
 
 function described({ subject, issuer, fingerprint, der }: PeerCertificate) {

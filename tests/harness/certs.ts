@@ -9,7 +9,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
-  type Extension,
+  Extension,
   type JsonGeneralNames,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -21,6 +21,8 @@ import {
 export { ExtendedKeyUsage } from "@peculiar/x509";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+/** DER of a list with the number of `status_request`. */
+const MUST_STAPLE = Uint8Array.of(0x30, 3, 2, 1, 5);
 const HOUR_MS = 3_600_000;
 
 /** A certificate with its key, in memory and in files. */
@@ -46,6 +48,8 @@ export interface CertificateRequest {
   readonly expired?: boolean;
   /** Where to ask by OCSP whether it is revoked. */
   readonly ocspUrl?: string;
+  /** Who shows it must show an OCSP answer about it too. */
+  readonly mustStaple?: boolean;
 }
 
 /** Issues certificates into `folder`. */
@@ -81,6 +85,9 @@ export class CertificateFactory {
     }
     if (request.ocspUrl !== undefined) {
       extensions.push(new AuthorityInfoAccessExtension({ ocsp: [request.ocspUrl] }));
+    }
+    if (request.mustStaple === true) {
+      extensions.push(new Extension("1.3.6.1.5.5.7.1.24", false, MUST_STAPLE));
     }
     const certificate = await X509CertificateGenerator.create({
       serialNumber: (this.#serial++).toString(16).padStart(4, "0"),

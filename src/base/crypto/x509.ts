@@ -36,6 +36,8 @@ export interface CertificateNames {
   readonly usages: readonly string[] | null;
   /** Where its authority can be asked whether it is revoked. */
   readonly ocspUrls: readonly string[];
+  /** Whoever shows it must also show what its authority says about it (RFC 7633). */
+  readonly mustStaple: boolean;
 }
 
 const Tag = {
@@ -51,6 +53,9 @@ const Tag = {
 const OID_SUBJECT_ALT_NAME = "2.5.29.17";
 const OID_EXTENDED_KEY_USAGE = "2.5.29.37";
 const OID_AUTHORITY_INFO_ACCESS = "1.3.6.1.5.5.7.1.1";
+const OID_TLS_FEATURE = "1.3.6.1.5.5.7.1.24";
+/** Number of the TLS extension that asks for a certificate's status. */
+const STATUS_REQUEST = 5;
 const OID_OCSP = "1.3.6.1.5.5.7.48.1";
 
 function stringOf({ tag, content }: DerElement): string {
@@ -108,6 +113,8 @@ export function readCertificate(der: Uint8Array): CertificateNames {
     uris,
     usages: usages?.map(({ content }) => oidText(content)) ?? null,
     ocspUrls: ocspUrls(extension(fields, OID_AUTHORITY_INFO_ACCESS) ?? []),
+    mustStaple: (extension(fields, OID_TLS_FEATURE) ?? [])
+      .some(({ content }) => content.length === 1 && content[0] === STATUS_REQUEST),
   };
 }
 

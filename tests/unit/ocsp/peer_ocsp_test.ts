@@ -225,3 +225,33 @@ Deno.test("/varz tells that clients are checked by OCSP", async () => {
     }
   });
 });
+
+Deno.test("a certificate that must be stapled is not served as if it were", async () => {
+  await withOcspWorld(async (world) => {
+    const factory = new CertificateFactory(world.folder);
+    const own = await factory.issue("staple", { subject: "CN=localhost", mustStaple: true });
+    const block = `tls { cert_file: "${own.certFile}", key_file: "${own.keyFile}" }\n`;
+    for (const ocsp of ["true", "{ mode: must }", "{ mode: always }"]) {
+      await assertRejects(
+        () => OcspServer.start(world, `${block} ocsp: ${ocsp}`),
+        StartError,
+        "OCSP stapling is not possible",
+      );
+    }
+    for (
+      const [ocsp, warning] of [
+        ["", "but no answer can be attached"],
+        ["ocsp: false", "has MustStaple but OCSP is disabled"],
+      ] as const
+    ) {
+      await using server = await OcspServer.start(world, `${block} ${ocsp}`);
+      assertEquals(server.log.texts("warn", warning).length, 1);
+    }
+    // Nothing is stapled to others in these modes, by nats-server either.
+    for (const ocsp of ["true", "{ mode: must }", "false"]) {
+      const plain = ocspTlsBlock(world, "");
+      await using server = await OcspServer.start(world, `${plain} ocsp: ${ocsp}`);
+      await expectServed(server, world.userA1);
+    }
+  });
+});
