@@ -14,6 +14,7 @@ import type { Account } from "../../core/account/account.ts";
 import { clientInfoJson } from "../../core/connection/client_info.ts";
 import type { Connection } from "../../core/connection/connection.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
+import type { MessageTrace } from "../../core/trace/message_trace.ts";
 import { ApiError, apiError, refusesApiLevel } from "../../jsapi/mod.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
@@ -92,7 +93,13 @@ export class Api {
         `${prefix}>`,
         (_subscription, on, subject, reply, message, headerBytes, from) => {
           const rest = subject.slice(prefix.length);
-          if (prefix !== PREFIX && ELSEWHERE.some((start) => rest.startsWith(start))) {
+          const elsewhere = ELSEWHERE.some((start) => rest.startsWith(start));
+          const { trace } = this.#js.core;
+          if (trace !== null) {
+            if (prefix !== PREFIX) trace.addSubjectMapping(PREFIX + rest);
+            if (!elsewhere && !this.#mayServe(account, PREFIX + rest, trace)) return false;
+          }
+          if (prefix !== PREFIX && elsewhere) {
             return client.publish(
               account,
               PREFIX + rest,
@@ -106,6 +113,17 @@ export class Api {
       );
       this.#subscriptions.push({ account, subscription });
     }
+  }
+
+  /**
+   * Notes a traced request to `subject` as what it is for the reference: one to a service of the
+   * system account that is not traced further. Whether it is to be served.
+   */
+  #mayServe(account: Account, subject: string, trace: MessageTrace): boolean {
+    const { systemAccount } = this.#js.core;
+    if (systemAccount === null || systemAccount === account) return true;
+    trace.addServiceImport(systemAccount, subject, subject);
+    return !trace.only;
   }
 
   /** Answers requests of `account` no more. */

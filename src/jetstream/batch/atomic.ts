@@ -25,7 +25,7 @@ import {
 } from "../stream/msg_checks.ts";
 import type { Stream } from "../stream/stream.ts";
 import { atomicLimits, STAGED_BYTES_MAX } from "./limits.ts";
-import type { BatchOutcome } from "./outcome.ts";
+import type { BatchOutcome, RefusedMessage } from "./outcome.ts";
 import { StagedMessages, UNSUPPORTED_HEADERS } from "./staged.ts";
 
 const ID_BYTES_MAX = 64;
@@ -118,7 +118,10 @@ export class AtomicBatches {
     const stream = this.#stream;
     const answersTo = stream.config.noAck ? "" : reply;
     const outcome = this.#check(id, subject, answersTo, headers, payload);
-    return outcome instanceof Error ? refuse(stream, answersTo, outcome) : outcome;
+    if (typeof outcome === "object") {
+      refuse(stream, answersTo, outcome instanceof Error ? outcome : outcome.error);
+    }
+    return outcome;
   }
 
   #check(
@@ -218,7 +221,7 @@ export class AtomicBatches {
     { messages, arena }: AtomicBatch,
     reply: string,
     isEob: boolean,
-  ): ApiError | null {
+  ): RefusedMessage | null {
     const stream = this.#stream;
     const staged = new StagedMessages();
     const checked: { subject: string; notes: MessageNotes }[] = [];
@@ -227,14 +230,15 @@ export class AtomicBatches {
       const payload = arena.subarray(payloadAt, end);
       const unsupported = hasCheckedHeader(headers) ? unsupportedHeader(headers) : "";
       if (unsupported !== "") {
-        return apiError("JSAtomicPublishUnsupportedHeaderBatchErr", { header: unsupported });
+        const tags = { header: unsupported };
+        return { error: apiError("JSAtomicPublishUnsupportedHeaderBatchErr", tags), headers };
       }
       const subject = stream.inputTransform?.match(published) ?? published;
       const notes = new MessageNotes();
       notes.headers = headers;
       notes.payload = payload;
       const error = stageMessage(stream, subject, notes, staged);
-      if (error !== null) return error;
+      if (error !== null) return { error, headers };
       checked.push({ subject, notes });
     }
     const end = { id, size: checked.length };

@@ -66,7 +66,7 @@ export class JetStream implements ServerReservations {
   readonly client: InternalClient;
   readonly options: Options;
   readonly version: string;
-  readonly config: JetStreamConfig;
+  config: JetStreamConfig;
   readonly storeEnv: StoreEnvironment;
   readonly events: Advisories;
   readonly api: Api;
@@ -112,6 +112,16 @@ export class JetStream implements ServerReservations {
 
   get maxStore(): number {
     return this.config.maxStore;
+  }
+
+  /** Lets JetStream use more of the machine. Sizes in bytes. */
+  raiseLimits(more: { jetStreamMaxMemory?: number; jetStreamMaxStore?: number }): void {
+    const { jetStreamMaxMemory: maxMemory, jetStreamMaxStore: maxStore } = more;
+    this.config = {
+      ...this.config,
+      maxMemory: maxMemory ?? this.config.maxMemory,
+      maxStore: maxStore ?? this.config.maxStore,
+    };
   }
 
   /** Opens all that is stored, and listens. Throws {@linkcode JetStreamStartError}. */

@@ -31,7 +31,10 @@ export const rePublish = {
     return lastSeqOf(stream, subject);
   },
 
-  /** Publishes the stored message. `headers` and `payload` are borrowed. */
+  /**
+   * Publishes the stored message, with `sync_interval: always` once it is synced. `headers` and
+   * `payload` are borrowed.
+   */
   send(
     stream: Stream,
     target: string,
@@ -54,7 +57,6 @@ export const rePublish = {
     const all = new Uint8Array(before.length + lines.length);
     all.set(before);
     for (let i = 0; i < lines.length; i++) all[before.length + i] = lines.charCodeAt(i);
-    const body = headersOnly ? NO_BYTES : payload;
-    stream.js.client.publish(stream.account.account, target, "", all, body);
+    stream.publishAgain(target, all, headersOnly ? NO_BYTES : payload);
   },
 };

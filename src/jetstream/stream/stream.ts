@@ -29,6 +29,13 @@ import { Signals } from "./signals.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
+/** What is published once that is durable which it tells of. */
+interface HeldMessage {
+  readonly subject: string;
+  readonly headers: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
 /** A stream of one account. */
 export class Stream {
   /** The name as it stands in subjects. */
@@ -62,6 +69,8 @@ export class Stream {
   durableSeq = Infinity;
   /** Consumers that wait for what follows to be durable. */
   readonly heldBack: Set<Consumer> = new Set();
+  /** Publishes again what is synced with the turn. */
+  #heldAgain: HeldMessage[] = [];
   readonly #subscriptions: Map<string, Subscription> = new Map();
   readonly #state = new FastState();
 
@@ -206,14 +215,26 @@ export class Stream {
     if (acks.count > 0) acks.send(acks.take(), this.#send);
   }
 
+  /** Publishes a stored message again when it is durable. `payload` is borrowed. */
+  publishAgain(subject: string, headers: Uint8Array, payload: Uint8Array): void {
+    if (this.#isSyncAlways) {
+      this.#heldAgain.push({ subject, headers, payload: payload.slice() });
+    } else this.js.client.publish(this.account.account, subject, "", headers, payload);
+  }
+
   #endTurnDurably(): void {
     const { store, acks, lastSeq } = this;
     const batch = acks.take();
+    const again = this.#heldAgain;
+    this.#heldAgain = [];
     store.sync().then(
       () => {
         if (lastSeq > this.durableSeq) this.durableSeq = lastSeq;
         for (const consumer of this.heldBack) this.js.markConsumerReady(consumer);
         this.heldBack.clear();
+        for (const { subject, headers, payload } of again) {
+          this.js.client.publish(this.account.account, subject, "", headers, payload);
+        }
         acks.send(batch, this.#send);
         this.js.core.scheduleFlush();
       },

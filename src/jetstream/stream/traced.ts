@@ -107,7 +107,9 @@ function noteBatch(
     case "none":
       return trace.withhold();
     default:
-      event.error = batchErrorText(stream, outcome, headers);
+      event.error = outcome instanceof Error
+        ? batchErrorText(stream, outcome, headers)
+        : batchErrorText(stream, outcome.error, outcome.headers);
   }
 }
 
