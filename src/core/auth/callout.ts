@@ -48,7 +48,8 @@ interface Question {
   readonly xkey: string;
 }
 
-function titleCase(text: string): string {
+/** The text with a capital first letter. */
+export function titleCase(text: string): string {
   const [first = "", ...rest] = text;
   return first.toUpperCase() + rest.join("");
 }
