@@ -16,6 +16,7 @@ import { Server, StartError } from "./src/server/server.ts";
 import { NATSTS_VERSION } from "./src/server/version.ts";
 import { handleSignals } from "./src/server/handle_signal.ts";
 import { processSignal, SignalError } from "./src/server/process_signal.ts";
+import { keyGenerator } from "./src/jetstream/engine/encryption.ts";
 import { runStoreCommand } from "./src/store/check/command.ts";
 
 /** `deno task start` prints what to try next. */
@@ -66,7 +67,10 @@ function openLog(options: Options): ServerLog {
 async function runStore(args: readonly string[]): Promise<never> {
   const log = discardLogger();
   const env = { ...systemEnvironment(log), hasher: new HighwayHash() };
-  const { stdout, stderr, exitCode } = await runStoreCommand(args, env);
+  const { stdout, stderr, exitCode } = await runStoreCommand(args, env, {
+    key: Deno.env.get("NATS_STORE_KEY") ?? "",
+    generator: keyGenerator,
+  });
   Deno.stdout.writeSync(new TextEncoder().encode(stdout));
   writeStandardError(stderr);
   Deno.exit(exitCode);
@@ -87,11 +91,15 @@ function printHints(server: Server): void {
   writeStandardError(lines.join("\n") + "\n");
 }
 
-async function run(options: Options, hints: boolean): Promise<never> {
+async function run(options: Options, flagOptions: Options, hints: boolean): Promise<never> {
   const log = openLog(options);
   let server: Server;
   try {
-    server = new Server(options, systemEnvironment(log));
+    server = new Server(options, {
+      ...systemEnvironment(log),
+      configureLog: (changed) => log.reconfigure(changed),
+    });
+    server.flagOptions = flagOptions;
     if (!options.noSigs) handleSignals(server, log);
     await server.prepare();
     server.start();
@@ -124,10 +132,10 @@ switch (commandLine.kind) {
     break;
   case "run": {
     writeStandardError(commandLine.warnings);
-    const { options } = commandLine;
+    const { options, flagOptions } = commandLine;
     applyBaseline(options);
     const unbuilt = unbuiltFeatures(options);
     if (unbuilt.length > 0) { for (const line of unbuilt) fail(line); }
-    await run(options, Deno.args.includes(START_HINTS));
+    await run(options, flagOptions, Deno.args.includes(START_HINTS));
   }
 }

@@ -4,9 +4,12 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { keyGenerator } from "../../src/jetstream/engine/encryption.ts";
+import { runStoreCommand } from "../../src/store/check/command.ts";
+import { realEnvironment } from "../sim/environment.ts";
 import { testServer } from "../harness/server.ts";
-import { JsClient } from "../harness/jetstream.ts";
+import { JsClient, type Json } from "../harness/jetstream.ts";
 import { readContent } from "./content.ts";
 import { copyTree } from "./copy.ts";
 import { configOf, DIRECTORIES } from "./directories.ts";
@@ -32,6 +35,30 @@ for (const directory of DIRECTORIES) {
       }
     } finally {
       await Deno.remove(storeDir, { recursive: true });
+    }
+  });
+}
+
+for (const directory of DIRECTORIES.filter(({ encryption }) => encryption !== undefined)) {
+  Deno.test(`store check verifies "${directory.name}" with its key only`, async () => {
+    const env = realEnvironment();
+    const path = `${data}${directory.name}/jetstream`;
+    const { key, cipher } = directory.encryption!;
+    const check = (...more: string[]) =>
+      runStoreCommand(["check", path, "--json", ...more], env, {
+        key: "",
+        generator: keyGenerator,
+      });
+    const verified = await check("--key", key, "--cipher", cipher);
+    assertEquals(verified.exitCode, 0, verified.stdout);
+    const records = JSON.parse(verified.stdout)
+      .flatMap(({ blocks }: Json) => blocks)
+      .reduce((sum: number, block: Json) => sum + block.records, 0);
+    assert(records > 50);
+    for (const [more, text] of [[[], /not verified without its key/], [["--key=wrong"], /key/]]) {
+      const { exitCode, stdout } = await check(...more as string[]);
+      assertEquals(exitCode, 1);
+      assertMatch(stdout, text as RegExp);
     }
   });
 }

@@ -18,6 +18,8 @@ import {
 } from "../file/format/record.ts";
 import { findDamage } from "../file/block/survey.ts";
 import { FileStore } from "../file/file_store.ts";
+import { StreamFile } from "../file/stream/full_state_io.ts";
+import type { StoreKeys } from "../file/stream/keys.ts";
 
 /** What was found in one block. */
 export interface BlockReport {
@@ -42,19 +44,32 @@ export interface StreamReport {
   readonly isSound: boolean;
 }
 
-/** Reads everything in the stream directory `dir` of stream `name`; changes nothing. */
-export function checkStream(env: StoreEnvironment, dir: string, name: string): StreamReport {
+/** What is said of what cannot be verified. */
+const WITHOUT_KEY = "encrypted: not verified without its key, give it with --key";
+
+/**
+ * Reads everything in the stream directory `dir` of stream `name`; changes nothing. Without `keys`
+ * what is encrypted is not verified, and the report says so.
+ */
+export function checkStream(
+  env: StoreEnvironment,
+  dir: string,
+  name: string,
+  keys: StoreKeys | null = null,
+): StreamReport {
   const { disk } = env;
   const isEncrypted = disk.stat(`${dir}/meta.key`) !== null;
   const blocks: BlockReport[] = [];
   for (const entry of disk.list(`${dir}/msgs`)) {
     const match = /^(\d+)\.blk$/.exec(entry.name);
     if (match !== null) {
-      blocks.push(checkBlock(env, `${dir}/msgs/${entry.name}`, name, Number(match[1])));
+      blocks.push(checkBlock(env, `${dir}/msgs/${entry.name}`, name, Number(match[1]), keys));
     }
   }
   blocks.sort((a, b) => a.index - b.index);
-  const index = isEncrypted ? "encrypted" : checkIndex(env, `${dir}/msgs/index.db`, name);
+  const index = isEncrypted && keys === null
+    ? "encrypted"
+    : checkIndex(env, dir, name, isEncrypted ? keys : null);
   const isSound = blocks.every((block) => block.error === null && block.damagedBytes === 0) &&
     (index === "ok" || index === "missing" || index === "encrypted");
   return { stream: name, blocks, index, isEncrypted, isSound };
@@ -65,6 +80,7 @@ function checkBlock(
   path: string,
   name: string,
   index: number,
+  keys: StoreKeys | null,
 ): BlockReport {
   const report = {
     index,
@@ -79,11 +95,16 @@ function checkBlock(
   try {
     const file = env.disk.readFile(path);
     report.fileBytes = file.length;
-    if (env.disk.stat(path.replace(/\.blk$/, ".key")) !== null) {
-      report.error = "encrypted: open the stream with its key to verify it";
-      return report;
+    let plain: Uint8Array = file;
+    const keyPath = path.replace(/\.blk$/, ".key");
+    if (env.disk.stat(keyPath) !== null) {
+      if (keys === null) {
+        report.error = WITHOUT_KEY;
+        return report;
+      }
+      plain = keys.blockCipher(name, index, env.disk.readFile(keyPath)).cipher.apply(file, 0);
     }
-    const bytes = decompressBlock(file);
+    const bytes = decompressBlock(plain);
     const damage = findDamage(env.hasher, blockHashKey(name, index), bytes);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
@@ -106,14 +127,24 @@ function checkBlock(
   return report;
 }
 
-function checkIndex(env: StoreEnvironment, path: string, name: string): string {
+function checkIndex(
+  env: StoreEnvironment,
+  dir: string,
+  name: string,
+  keys: StoreKeys | null,
+): string {
+  const path = `${dir}/msgs/${StreamFile.Index}`;
   if (env.disk.stat(path) === null) return "missing";
   try {
     const content = env.disk.readFile(path);
-    const body = content.subarray(0, content.length - 8);
+    let body = content.subarray(0, content.length - 8);
     env.hasher.setKey(sha256(name));
     const sum = env.hasher.hash(body);
     if (sum.some((byte, i) => byte !== content[body.length + i])) return "checksum mismatch";
+    if (keys !== null) {
+      const { seed } = keys.openAny(name, env.disk.readFile(`${dir}/${StreamFile.MetaKey}`));
+      body = keys.unseal(seed, body, () => false).plain;
+    }
     decodeFullState(body, () => {});
     return "ok";
   } catch (error) {

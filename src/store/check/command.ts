@@ -1,5 +1,5 @@
 /**
- * `store check DIR [--repair] [--json]`: verifies all streams of a data directory.
+ * `store check DIR [--repair] [--json] [--key KEY] [--cipher NAME]`: verifies all streams of a data directory.
  *
  * DIR may be the `store_dir` of a server, its `jetstream` folder, the folder of an account or the
  * one of a stream. Without `--repair` nothing is changed. With it no server may use the directory.
@@ -7,16 +7,29 @@
  * @module
  */
 import { type Disk, isNotFound } from "../../platform/mod.ts";
+import type { StoreCipherName } from "../../base/crypto/mod.ts";
+import { type KeyGenerator, StoreKeys } from "../file/stream/keys.ts";
 import type { StoreEnvironment } from "../stream_store.ts";
 import { checkStream, formatReport, repairStream, type StreamReport } from "./check_store.ts";
 
 /** What `store` without or with wrong arguments prints. */
-export const STORE_USAGE = `Usage: store check DIR [--repair] [--json]
+export const STORE_USAGE =
+  `Usage: store check DIR [--repair] [--json] [--key KEY] [--cipher chacha|aes]
 
 Verifies each block of each stream in DIR: a store_dir, or the directory of an account or stream.
   --repair  move damage aside, into the stream's directory "lost"; stop the server first
   --json    print JSON instead of tables
+  --key     the server's key, to verify encrypted streams, too; default: NATS_STORE_KEY
+  --cipher  what the server encrypts with, chacha or aes; the other one is tried as well
 `;
+
+/** What the command needs to read encrypted streams. */
+export interface StoreCommandKeys {
+  /** The server's key unless the command line has one; empty for none. */
+  readonly key: string;
+  /** Derives the keys of an account. */
+  readonly generator: (serverKey: string, account: string) => KeyGenerator | null;
+}
 
 /** What a command prints, and how the process ends. */
 export interface CommandResult {
@@ -77,25 +90,57 @@ function formatResult({ account, lost, ...report }: StreamResult): string {
   return `${text}\nrepaired: ${what}`;
 }
 
+/** Command line of {@linkcode runStoreCommand}, or null when it is wrong. */
+interface Arguments {
+  readonly directory: string;
+  readonly repair: boolean;
+  readonly json: boolean;
+  readonly key: string;
+  readonly cipher: StoreCipherName;
+}
+
+const CIPHERS: Record<string, StoreCipherName> = {
+  chacha: "ChaCha20-Poly1305",
+  aes: "AES-GCM",
+};
+
+function parse(args: readonly string[], key: string): Arguments | null {
+  const words: string[] = [];
+  const parsed = { repair: false, json: false, key, cipher: CIPHERS["chacha"] };
+  for (let i = 0; i < args.length; i++) {
+    const [flag, ...rest] = args[i]!.split("=");
+    const value = () => rest.length > 0 ? rest.join("=") : args[++i] ?? "";
+    if (flag === "--repair" && rest.length === 0) parsed.repair = true;
+    else if (flag === "--json" && rest.length === 0) parsed.json = true;
+    else if (flag === "--key") parsed.key = value();
+    else if (flag === "--cipher") parsed.cipher = CIPHERS[value()];
+    else if (args[i]!.startsWith("-")) return null;
+    else words.push(args[i]!);
+  }
+  const [command, directory, ...more] = words;
+  const { cipher } = parsed;
+  if (command !== "check" || directory === undefined || more.length > 0) return null;
+  return cipher === undefined ? null : { ...parsed, cipher, directory };
+}
+
 /** Runs `store ARGS`. */
 export async function runStoreCommand(
   args: readonly string[],
   env: StoreEnvironment,
+  secrets: StoreCommandKeys,
 ): Promise<CommandResult> {
-  const flags = new Set(args.filter((arg) => arg.startsWith("-")));
-  const [command, directory, ...more] = args.filter((arg) => !arg.startsWith("-"));
-  const repair = flags.delete("--repair");
-  const json = flags.delete("--json");
-  if (command !== "check" || directory === undefined || more.length > 0 || flags.size > 0) {
-    return { stdout: "", stderr: STORE_USAGE, exitCode: 2 };
-  }
+  const parsed = parse(args, secrets.key);
+  if (parsed === null) return { stdout: "", stderr: STORE_USAGE, exitCode: 2 };
+  const { directory, repair, json, key, cipher } = parsed;
   const streams = findStreams(env.disk, directory.replace(/(?<=.)\/+$/, ""));
   if (streams.length === 0) {
     return { stdout: "", stderr: `no streams in "${directory}"\n`, exitCode: 2 };
   }
   const results: StreamResult[] = [];
   for (const { account, name, path } of streams) {
-    const report = checkStream(env, path, name);
+    const generator = secrets.generator(key, account);
+    const keys = generator === null ? null : new StoreKeys(env, cipher, generator, null);
+    const report = checkStream(env, path, name, keys);
     const mends = repair && !report.isSound && !report.isEncrypted;
     const lost = mends ? await repairStream(env, path, name) : null;
     results.push({ account, ...report, lost });

@@ -159,7 +159,6 @@ export class StoreKeys {
    * another cipher or an older server key is converted. Throws `key_invalid`, `bad_key_size`.
    */
   loadForBlock(block: MsgBlock): void {
-    const context = `${block.host.streamName}:${block.index}`;
     let sealed: Uint8Array;
     try {
       sealed = this.env.disk.readFile(block.keyPath);
@@ -168,21 +167,28 @@ export class StoreKeys {
       this.#convert(block, null);
       return;
     }
-    const { seed, cipher, isCurrent } = this.openAny(context, sealed);
-    const found = new BlockCipher(cipher, seed, sealed.subarray(0, nonceBytesOf(cipher)));
-    if (isCurrent) block.cipher = found;
-    else this.#convert(block, found);
+    const { cipher, isCurrent } = this.blockCipher(block.host.streamName, block.index, sealed);
+    if (isCurrent) block.cipher = cipher;
+    else this.#convert(block, cipher);
+  }
+
+  /** The cipher of a block whose sealed key is given. Throws `key_invalid`, `bad_key_size`. */
+  blockCipher(
+    streamName: string,
+    index: number,
+    sealed: Uint8Array,
+  ): { cipher: BlockCipher; isCurrent: boolean } {
+    const { seed, cipher, isCurrent } = this.openAny(`${streamName}:${index}`, sealed);
+    const nonce = sealed.subarray(0, nonceBytesOf(cipher));
+    return { cipher: new BlockCipher(cipher, seed, nonce), isCurrent };
   }
 
   /** The cipher of a block whose key file is sealed as it would be today, or null. */
   currentCipher(block: MsgBlock): BlockCipher | null {
     if (this.env.disk.stat(block.keyPath) === null) return null;
     const sealed = this.env.disk.readFile(block.keyPath);
-    const context = `${block.host.streamName}:${block.index}`;
-    const { seed, cipher, isCurrent } = this.openAny(context, sealed);
-    return isCurrent
-      ? new BlockCipher(cipher, seed, sealed.subarray(0, nonceBytesOf(cipher)))
-      : null;
+    const { cipher, isCurrent } = this.blockCipher(block.host.streamName, block.index, sealed);
+    return isCurrent ? cipher : null;
   }
 
   /**
