@@ -91,15 +91,11 @@ function printHints(server: Server): void {
   writeStandardError(lines.join("\n") + "\n");
 }
 
-async function run(options: Options, flagOptions: Options, hints: boolean): Promise<never> {
+async function run(options: Options, hints: boolean): Promise<never> {
   const log = openLog(options);
   let server: Server;
   try {
-    server = new Server(options, {
-      ...systemEnvironment(log),
-      configureLog: (changed) => log.reconfigure(changed),
-    });
-    server.flagOptions = flagOptions;
+    server = new Server(options, systemEnvironment(log));
     if (!options.noSigs) handleSignals(server, log);
     await server.prepare();
     server.start();
@@ -132,10 +128,10 @@ switch (commandLine.kind) {
     break;
   case "run": {
     writeStandardError(commandLine.warnings);
-    const { options, flagOptions } = commandLine;
+    const { options } = commandLine;
     applyBaseline(options);
     const unbuilt = unbuiltFeatures(options);
     if (unbuilt.length > 0) { for (const line of unbuilt) fail(line); }
-    await run(options, flagOptions, Deno.args.includes(START_HINTS));
+    await run(options, Deno.args.includes(START_HINTS));
   }
 }
