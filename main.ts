@@ -91,11 +91,15 @@ function printHints(server: Server): void {
   writeStandardError(lines.join("\n") + "\n");
 }
 
-async function run(options: Options, hints: boolean): Promise<never> {
+async function run(options: Options, flagOptions: Options, hints: boolean): Promise<never> {
   const log = openLog(options);
   let server: Server;
   try {
-    server = new Server(options, systemEnvironment(log));
+    server = new Server(options, {
+      ...systemEnvironment(log),
+      configureLog: (changed) => log.reconfigure(changed),
+    });
+    server.flagOptions = flagOptions;
     if (!options.noSigs) handleSignals(server, log);
     await server.prepare();
     server.start();
@@ -128,10 +132,10 @@ switch (commandLine.kind) {
     break;
   case "run": {
     writeStandardError(commandLine.warnings);
-    const { options } = commandLine;
+    const { options, flagOptions } = commandLine;
     applyBaseline(options);
     const unbuilt = unbuiltFeatures(options);
     if (unbuilt.length > 0) { for (const line of unbuilt) fail(line); }
-    await run(options, Deno.args.includes(START_HINTS));
+    await run(options, flagOptions, Deno.args.includes(START_HINTS));
   }
 }

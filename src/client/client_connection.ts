@@ -59,11 +59,13 @@ export class ClientConnection implements ClientOperations {
 
   constructor(readonly context: ClientContext, readonly connection: Connection) {
     const parser = new ClientParser(this);
-    const { options } = context.core;
-    parser.maxControlLine = options.maxControlLine;
-    parser.maxPayload = connection.maxPayload;
-    parser.trace = connection.trace;
     this.parser = parser;
+    connection.settingsChanged = () => {
+      parser.maxControlLine = context.core.options.maxControlLine;
+      parser.maxPayload = connection.maxPayload;
+      parser.trace = connection.trace;
+    };
+    connection.settingsChanged();
   }
 
   /** Sends INFO and serves the client until it is gone. `first` was read already. */
@@ -258,15 +260,7 @@ export class ClientConnection implements ClientOperations {
 
   /** Ends a connection without the right to be here. */
   #authViolation(): ParseStatus {
-    const { connection } = this;
-    connection.core.events?.refused(connection, connection.authReason);
-    connection.error(
-      connection.rawAuthUser === ""
-        ? "authentication error"
-        : `authentication error - ${connection.authUserText}`,
-    );
-    connection.sendError("Authorization Violation");
-    connection.close(connection.authReason);
+    this.connection.authViolation();
     return ParseStatus.Ended;
   }
 

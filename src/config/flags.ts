@@ -397,6 +397,32 @@ function pidOf(pid: string, source: ConfigSource): string {
   }
 }
 
+/** Options that the reference knows by these names, and which files and flags set explicitly. */
+const EXPLICIT: Readonly<Record<string, (options: Options, value: boolean) => void>> = {
+  "Trace": (options, value) => void (options.trace = value),
+  "Debug": (options, value) => void (options.debug = value),
+  "TraceVerbose": (options, value) => void (options.traceVerbose = value),
+  "TraceHeaders": (options, value) => void (options.traceHeaders = value),
+  "Logtime": (options, value) => void (options.logtime = value),
+  "LogtimeUTC": (options, value) => void (options.logtimeUtc = value),
+  "Syslog": (options, value) => void (options.syslog = value),
+  "JetStream": (options, value) => void (options.jetStream = value),
+  "Cluster.NoAdvertise": (options, value) => void (options.cluster.noAdvertise = value),
+  "LeafNode.NoAdvertise": (options, value) => void (options.leafNode.noAdvertise = value),
+};
+
+/**
+ * What a reload takes over: the options of the file under what `flags` said when the server was
+ * started, booleans that either sets to false included.
+ */
+export function mergeFlags(file: Options, flags: Options | null): Options {
+  const merged = mergeOptions(file, flags)!;
+  for (const said of [file.inConfig, flags?.inCmdLine]) {
+    for (const [name, value] of said ?? []) EXPLICIT[name]?.(merged, value);
+  }
+  return merged;
+}
+
 /** Options of which `flags` say something win over those of `file`. Neither is changed. */
 export function mergeOptions(file: Options | null, flags: Options | null): Options | null {
   if (file === null) return flags;

@@ -22,7 +22,13 @@ export {
   UnknownFieldError,
 } from "./errors.ts";
 export * from "./feature_flags.ts";
-export { type CommandLine, mergeOptions, readCommandLine, routesFromText } from "./flags.ts";
+export {
+  type CommandLine,
+  mergeFlags,
+  mergeOptions,
+  readCommandLine,
+  routesFromText,
+} from "./flags.ts";
 export * from "./jetstream_options.ts";
 export * from "./leafnode_options.ts";
 export * from "./operator_options.ts";

@@ -15,8 +15,13 @@ import { type LineSink, textLogger } from "./text_log.ts";
 export interface ServerLog extends Logger {
   /** After the file was moved away; says so in the log. */
   reopen(): void;
+  /** Becomes the log that `options` ask for. Throws LogOpenError and stays as it is. */
+  reconfigure(options: Options): void;
   close(): void;
 }
+
+/** A log that cannot change into another one. */
+type FixedLog = Omit<ServerLog, "reconfigure">;
 
 /** What logs are made of. */
 export interface LogWorld {
@@ -37,6 +42,30 @@ export class LogOpenError extends Error {
 
 /** Opens the log that `options` ask for. Throws LogOpenError. */
 export function openServerLog(options: Options, world: LogWorld): ServerLog {
+  let present = openFixed(options, world);
+  const log: ServerLog = {
+    debugEnabled: present.debugEnabled,
+    traceEnabled: present.traceEnabled,
+    notice: (text) => present.notice(text),
+    warn: (text) => present.warn(text),
+    error: (text) => present.error(text),
+    fatal: (text) => present.fatal(text),
+    debug: (text) => present.debug(text),
+    trace: (text) => present.trace(text),
+    reopen: () => present.reopen(),
+    close: () => present.close(),
+    reconfigure(changed) {
+      const next = openFixed(changed, world);
+      present.close();
+      present = next;
+      log.debugEnabled = next.debugEnabled;
+      log.traceEnabled = next.traceEnabled;
+    },
+  };
+  return log;
+}
+
+function openFixed(options: Options, world: LogWorld): FixedLog {
   if (options.logFile !== "") return fileLog(options, world);
   if (options.remoteSyslog !== "" || options.syslog) return syslog(options, world);
   const logger = textLogger(options, {
@@ -48,7 +77,7 @@ export function openServerLog(options: Options, world: LogWorld): ServerLog {
   return withoutFile(logger, () => {});
 }
 
-function fileLog(options: Options, world: LogWorld): ServerLog {
+function fileLog(options: Options, world: LogWorld): FixedLog {
   const { clock, pid, files } = world;
   let file: LogFile;
   try {
@@ -83,7 +112,7 @@ function fileLog(options: Options, world: LogWorld): ServerLog {
   });
 }
 
-function syslog(options: Options, world: LogWorld): ServerLog {
+function syslog(options: Options, world: LogWorld): FixedLog {
   const local = options.remoteSyslog === "";
   let connection: SyslogConnection;
   try {
@@ -103,7 +132,7 @@ function syslog(options: Options, world: LogWorld): ServerLog {
   return withoutFile(syslogLogger(settings, connection, clock), () => connection.close());
 }
 
-function withoutFile(logger: Logger, close: () => void): ServerLog {
+function withoutFile(logger: Logger, close: () => void): FixedLog {
   return Object.assign(logger, {
     reopen: () => logger.notice("File log re-open ignored, not a file logger"),
     close,

@@ -7,7 +7,7 @@
  */
 import { type Context, Hono } from "@hono/hono";
 import { goJson, goQuote } from "../base/text/go_format.ts";
-import { type HttpListener, type HttpTls, ListenError } from "../platform/mod.ts";
+import { type HttpListener, type HttpServerTls, ListenError } from "../platform/mod.ts";
 import { tlsServerSettings } from "../transport/tls_context.ts";
 import { gatewayz, leafz, routez } from "./absent_features.ts";
 import { accountStatz, accountz } from "./accounts.ts";
@@ -188,13 +188,36 @@ export class MonitorRoutes {
   }
 }
 
-/** The certificate of the client port; throws ListenError when there is none. */
-function certificateOf({ options, env }: MonitoredServer): HttpTls {
-  const [pair] = options.tlsConfig === null
-    ? []
-    : tlsServerSettings(options.tlsConfig, env.files).certificates;
-  if (pair === undefined) throw new ListenError("TLS cert and key required for HTTPS");
-  return { cert: pair.chainPem, key: pair.keyPem };
+/**
+ * TLS with the certificate of the client port, and with its checks of certificates where these go
+ * by OCSP. Throws ListenError when there is none.
+ */
+function monitorTls({ options, env, ocsp }: MonitoredServer): HttpServerTls {
+  const settings = options.tlsConfig === null
+    ? null
+    : tlsServerSettings(options.tlsConfig, env.files);
+  const pair = settings?.certificates[0];
+  if (settings === null || pair === undefined) {
+    throw new ListenError("TLS cert and key required for HTTPS");
+  }
+  const certificate = { cert: pair.chainPem, key: pair.keyPem };
+  if (!ocsp.verifies) return certificate;
+  const context = env.tls.serverContext(settings);
+  return {
+    ...certificate,
+    secure: async (transport) => {
+      try {
+        return await context.accept(transport, options.tlsTimeoutMs, ocsp.clientCheck(context));
+      } catch (error) {
+        const { host, port } = transport.remote;
+        const from = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+        env.log.error(
+          `monitoring: TLS handshake error from ${from}: ${(error as Error).message}`,
+        );
+        throw error;
+      }
+    },
+  };
 }
 
 /**
@@ -216,7 +239,7 @@ export function startMonitoring(server: MonitoredServer): Monitor {
   let listener: HttpListener;
   try {
     const port = secure ? httpsPort : httpPort;
-    const tls = secure ? certificateOf(server) : undefined;
+    const tls = secure ? monitorTls(server) : undefined;
     listener = env.http.serve(options.httpHost, Math.max(0, port), handle, tls);
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
@@ -231,7 +254,7 @@ export function startMonitoring(server: MonitoredServer): Monitor {
     varz: () => routes.varz(),
     certificatesChanged: async () => {
       routes.certificatesChanged();
-      if (secure && options.tlsConfig !== null) await listener.replaceTls(certificateOf(server));
+      if (secure && options.tlsConfig !== null) await listener.replaceTls(monitorTls(server));
     },
     stop: () => listener.close(),
   };

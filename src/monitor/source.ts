@@ -9,7 +9,15 @@ import type { Connection } from "../core/connection/connection.ts";
 import type { Core } from "../core/core.ts";
 import type { JetStream } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
-import type { Clock, HttpServer, Logger, Process } from "../platform/mod.ts";
+import type {
+  Clock,
+  HttpServer,
+  Logger,
+  Process,
+  TlsPeerCheck,
+  TlsServerContext,
+  TlsUpgrader,
+} from "../platform/mod.ts";
 import type { CacheStats } from "../ocsp/mod.ts";
 import type { Info } from "../protocol/mod.ts";
 
@@ -39,6 +47,7 @@ export interface MonitorEnvironment {
   readonly log: Logger;
   readonly http: HttpServer;
   readonly files: ConfigSource;
+  readonly tls: TlsUpgrader;
 }
 
 /** A server to look at. */
@@ -53,12 +62,16 @@ export interface MonitoredServer {
   readonly closedConnections: { all(): readonly ClosedRecord[] };
   /** Wall clock of the start, ms since the epoch. */
   readonly startMs: number;
+  /** When the options were taken over, ms since the epoch. */
+  readonly configLoadMs: number;
   readonly totalConnections: number;
   readonly subscriptionCount: number;
   /** OCSP of clients; `cache` is null where none is kept. */
   readonly ocsp: {
     readonly verifies: boolean;
     readonly cache: { readonly type: string; readonly stats: CacheStats } | null;
+    /** What clients of `context` must pass; null without checks. */
+    clientCheck(context: TlsServerContext): TlsPeerCheck | null;
   };
   /** Whether clients can connect now. */
   readonly ready: boolean;

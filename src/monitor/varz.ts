@@ -196,7 +196,7 @@ export function varz(
     stalled_clients: stats.stalls,
     subscriptions: server.subscriptionCount,
     http_req_stats: sortedRecord(requests),
-    config_load_time: start,
+    config_load_time: timeText(nsOfMs(server.configLoadMs)),
     config_digest: options.configDigest,
     tags: omitEmptyList(options.tags),
     metadata: options.metadata.size === 0 ? undefined : sortedRecord(options.metadata),

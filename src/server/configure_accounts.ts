@@ -24,6 +24,7 @@ export function configureAccounts(core: Core, operators: OperatorMode | null): v
     account.defaultPermissions = declared.defaultPermissions;
     account.traceDestination = byteStringOfText(declared.traceDest);
     account.traceSampling = declared.traceDestSampling;
+    account.mapper = null;
     if (declared.mappings.length > 0) {
       const mappings = new SubjectMappings(core.env.random.below, options.cluster.name);
       for (const { source, destinations } of declared.mappings) {
@@ -37,6 +38,7 @@ export function configureAccounts(core: Core, operators: OperatorMode | null): v
       }
       account.mapper = mappings;
     }
+    account.updatedMs = core.env.clock.nowMs();
     if (declared.limits !== null) {
       const { maxConnections, maxSubscriptions, maxPayload } = declared.limits;
       account.limits = { maxConnections, maxSubscriptions, maxPayload };

@@ -38,10 +38,9 @@ export function handleSignal(server: Server, log: ServerLog, signal: SignalName)
       void server.lameDuckShutdown();
       break;
     case "SIGHUP":
-      log.error(
-        "Failed to reload server configuration: reload is not built yet, " +
-          "restart the server to apply a changed configuration",
-      );
+      server.reload().catch((error) => {
+        log.error(`Failed to reload server configuration: ${(error as Error).message}`);
+      });
   }
 }
 

@@ -55,7 +55,7 @@ export function writePidFile(server: RunningServer): void {
 /** Writes the ports where the options want them; a failure is logged. */
 export function writePortsFile(server: RunningServer): void {
   const { process, log } = server.env;
-  const path = portsFile(server);
+  const path = portsFile(server, server.options.portsFileDir);
   if (path === null) return;
   try {
     process.writeFile(path, JSON.stringify(portsOf(server)));
@@ -64,9 +64,12 @@ export function writePortsFile(server: RunningServer): void {
   }
 }
 
-/** Removes the ports file. The pid file stays, as the reference leaves it. */
-export function removePortsFile(server: RunningServer): void {
-  const path = portsFile(server);
+/** Removes the ports file from `directory`. The pid file stays, as the reference leaves it. */
+export function removePortsFile(
+  server: RunningServer,
+  directory: string = server.options.portsFileDir,
+): void {
+  const path = portsFile(server, directory);
   if (path === null) return;
   try {
     server.env.process.removeFile(path);
@@ -75,9 +78,8 @@ export function removePortsFile(server: RunningServer): void {
   }
 }
 
-function portsFile(server: RunningServer): string | null {
-  const { portsFileDir } = server.options;
-  if (portsFileDir === "") return null;
+function portsFile(server: RunningServer, directory: string): string | null {
+  if (directory === "") return null;
   const { programName, pid } = server.env.process;
-  return `${portsFileDir.replace(/\/+$/, "")}/${programName}_${pid}.ports`;
+  return `${directory.replace(/\/+$/, "")}/${programName}_${pid}.ports`;
 }

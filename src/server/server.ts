@@ -10,6 +10,7 @@ import { parseHostPort } from "../base/text/host_port.ts";
 import { ClientConnection, type ClientContext } from "../client/mod.ts";
 import {
   describeFeatureFlags,
+  emptyOptions,
   type Options,
   unbuiltFeatures,
   validateOptions,
@@ -39,6 +40,7 @@ import type {
 } from "../platform/mod.ts";
 import { type JetStream, JetStreamStartError } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
+import { reloadConfiguration, reloadOptions } from "../reload/mod.ts";
 import { SystemEvents } from "../events/mod.ts";
 import { type Monitor, ProfilingPort, startMonitoring, varzUnmonitored } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
@@ -79,6 +81,8 @@ export interface ServerEnvironment {
   readonly log: Logger;
   /** Decides about clients in place of configured users. */
   readonly authenticate?: ClientAuthentication | undefined;
+  /** Opens the log anew that `options` ask for. Throws LogOpenError and keeps the present one. */
+  readonly configureLog?: ((options: Options) => void) | undefined;
   /** Name and version of the runtime, for INFO and /varz. */
   readonly runtime: string;
 }
@@ -94,7 +98,7 @@ const PULLS_GRACE_MS = 50;
 /** A NATS server. */
 export class Server implements ClientContext, ConnectionRegistry {
   readonly core: Core;
-  readonly auth: Authenticator;
+  auth: Authenticator;
   readonly info: Info = emptyInfo();
   readonly clients: Map<number, Connection> = new Map();
   readonly closedConnections: ClosedConnections;
@@ -109,8 +113,14 @@ export class Server implements ClientContext, ConnectionRegistry {
   #monitor: Monitor | null = null;
   #profiling: ProfilingPort | null = null;
   /** Null when it is not turned on. */
-  readonly jetStream: JetStream | null;
-  readonly #tls: ClientTls | null;
+  jetStream: JetStream | null;
+  /** TLS of clients; null without it. */
+  tls: ClientTls | null;
+  /** What the command line alone has said, which no reload changes; null without one. */
+  flagOptions: Options | null = null;
+  /** When the options were taken over, ms since the epoch. */
+  configLoadMs: number;
+  #reloading: Promise<void> = Promise.resolve();
   #running = false;
   #portsWritten = false;
   /** What the system account hears and can ask; null without one, and while not running. */
@@ -133,6 +143,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     if (unbuilt.length > 0) throw new StartError(unbuilt.join("\n"));
     this.finished = new Promise((resolve) => this.#stopped = resolve);
     this.startMs = env.clock.nowMs();
+    this.configLoadMs = this.startMs;
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.core = new Core(options, env);
     this.core.info = this.info;
@@ -140,9 +151,9 @@ export class Server implements ClientContext, ConnectionRegistry {
     configureAccounts(this.core, this.operators);
     openGlobalAccount(this.core);
     this.auth = new Authenticator(this.core);
-    this.#tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
+    this.tls = options.tlsConfig === null ? null : new ClientTls(options, options.tlsConfig, env);
     this.ocsp = new PeerOcsp(this);
-    this.core.verifiedChains = (state) => this.#tls?.chainsOf(state, this.ocsp) ?? [];
+    this.core.verifiedChains = (state) => this.tls?.chainsOf(state, this.ocsp) ?? [];
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
@@ -157,7 +168,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     info.version = VERSION;
     info.proto = PROTOCOL_LEVEL;
     info.go = this.env.runtime;
-    this.#advertise();
+    this.advertise();
     info.headers = !options.noHeaderSupport;
     info.auth_required = this.auth.required;
     info.tls_required = options.tlsConfig !== null && !options.allowNonTls;
@@ -265,10 +276,10 @@ export class Server implements ClientContext, ConnectionRegistry {
       });
     }
     this.#running = true;
-    this.#startJetStream();
+    this.startJetStream();
     this.#startEvents();
     startOperators(this);
-    this.#tls?.start();
+    this.tls?.start();
     try {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
@@ -291,7 +302,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.events.start();
   }
 
-  #startJetStream(): void {
+  /** Starts JetStream if there is one. Throws {@linkcode StartError}. */
+  startJetStream(): void {
     if (this.jetStream === null) return;
     try {
       this.jetStream.start();
@@ -308,7 +320,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#listener = env.net.listen(options.host, options.port);
     const { port } = this.#listener.address;
     options.port = port;
-    this.#advertise();
+    this.advertise();
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
     env.log.notice(`Listening for client connections on ${host}:${port}`);
     if (options.proxyProtocol) {
@@ -328,7 +340,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   }
 
   /** INFO shows the advertised address where there is one. */
-  #advertise(): void {
+  advertise(): void {
     const { clientAdvertise, host, port } = this.options;
     this.info.host = host;
     this.info.port = port;
@@ -371,6 +383,26 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
   }
 
+  /**
+   * Reads the configuration file again and takes it over. Rejects with ReloadError when that cannot
+   * be done; then nothing has changed.
+   */
+  reload(): Promise<void> {
+    return this.#afterReloads(() => reloadConfiguration(this));
+  }
+
+  /** Takes over `options`; see {@linkcode reload}. What is not given is as without a configuration. */
+  reloadOptions(options: Partial<Options>): Promise<void> {
+    return this.#afterReloads(() => reloadOptions(this, { ...emptyOptions(), ...options }));
+  }
+
+  /** One reload after the other. */
+  #afterReloads(reload: () => Promise<void>): Promise<void> {
+    const done = this.#reloading.then(reload);
+    this.#reloading = done.catch(() => {});
+    return done;
+  }
+
   /** Opens a connection inside the process and returns the client's end. */
   connect(): Transport {
     if (!this.#running) throw new StartError("cannot connect: the server is not running");
@@ -407,18 +439,17 @@ export class Server implements ClientContext, ConnectionRegistry {
       return;
     }
     if (this.auth.nonceRequired) connection.nonce = this.#nonce();
-    const handshakeFirst = this.#tls !== null && this.options.tlsHandshakeFirst;
+    const { tls } = this;
+    const handshakeFirst = tls !== null && this.options.tlsHandshakeFirst;
     if (!handshakeFirst) connection.sendLine(this.infoLine(connection, false));
     const { maxConn } = this.options;
     if (maxConn < 0 || (maxConn > 0 && this.clients.size >= maxConn)) {
-      connection.rateLimitedError("maximum connections exceeded");
-      connection.sendError("maximum connections exceeded");
-      connection.close(ClosedState.MaxConnectionsExceeded);
+      connection.maxConnectionsExceeded();
       return;
     }
     this.clients.set(connection.id, connection);
-    if (this.#tls !== null) {
-      if (!(await this.#secure(connection, this.#tls, handshakeFirst))) return;
+    if (tls !== null) {
+      if (!(await this.#secure(connection, tls, handshakeFirst))) return;
     } else if (this.options.proxyProtocol) {
       await connection.out.drained();
       if (!(await this.#readProxyHeader(connection))) return;
@@ -594,7 +625,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { log } = this.env;
     log.notice("Initiating Shutdown...");
     this.#running = false;
-    this.#tls?.stop();
+    this.tls?.stop();
     this.ocsp.interrupt();
     this.operators?.stop();
     this.events?.stop();

@@ -44,6 +44,8 @@ const SAME_FLOOR: Record<string, readonly string[]> = {
   events: ["monitor"],
   operator: ["events"],
   server: ["monitor", "events", "reload", "operator"],
+  // A reload makes parts of the server anew with what made them first.
+  reload: ["server", "operator"],
 };
 
 /** Names of the outside world that only `src/platform/deno` may say. */

@@ -101,6 +101,8 @@ export class Connection implements OutboundOwner {
   closing: (() => void) | null = null;
   /** Text of an authentication error for events and the closed reason. */
   authReason: ClosedState = ClosedState.AuthenticationViolation;
+  /** The edge follows changed limits and the log's levels; null for none. */
+  settingsChanged: (() => void) | null = null;
   /** In-process pipe. */
   inProcess = false;
   #label: string;
@@ -329,6 +331,7 @@ export class Connection implements OutboundOwner {
       this.maxPayload = smallerLimit(this.maxPayload, payload);
       this.maxSubscriptions = smallerLimit(this.maxSubscriptions, subs);
     }
+    this.settingsChanged?.();
     if (this.subscriptionsAtLimit) env.loop.endOfTurn(() => this.#endForSubscriptions());
   }
 
@@ -338,6 +341,13 @@ export class Connection implements OutboundOwner {
     this.rateLimitedError("maximum subscriptions exceeded");
     this.sendError("maximum subscriptions exceeded");
     this.close(ClosedState.MaxSubscriptionsExceeded);
+  }
+
+  /** Ends the connection because the server has too many. */
+  maxConnectionsExceeded(): void {
+    this.rateLimitedError("maximum connections exceeded");
+    this.sendError("maximum connections exceeded");
+    this.close(ClosedState.MaxConnectionsExceeded);
   }
 
   /** Ends a connection that has no right to be here, or no more. */

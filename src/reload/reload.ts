@@ -1,0 +1,110 @@
+/**
+ * Takes a new configuration over while the server runs: what cannot change refuses all of it, and
+ * then nothing has changed.
+ *
+ * Reference: Reload, ReloadOptions and applyOptions in server/reload.go.
+ *
+ * @module
+ */
+import {
+  applyBaseline,
+  ConfigParseError,
+  ConfigProcessError,
+  emptyOptions,
+  mergeFlags,
+  type Options,
+  OptionsError,
+  processConfigFile,
+  unbuiltFeatures,
+  validateOptions,
+} from "../config/mod.ts";
+import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
+import type { Server } from "../server/server.ts";
+import { reloadAuthorization } from "./authorization.ts";
+import { type Change, type Part, ReloadError } from "./change.ts";
+import { compareOptions } from "./fields.ts";
+import { switchJetStream } from "./jetstream.ts";
+import { reloadLogging } from "./logging.ts";
+import { newTls, recheckPinned, replaceTls } from "./tls.ts";
+
+/**
+ * Reads the configuration file again and takes it over. Rejects with {@linkcode ReloadError} when
+ * the server has none, when it cannot be read, or when it changes what cannot change.
+ */
+export async function reloadConfiguration(server: Server): Promise<void> {
+  const { configFile } = server.options;
+  if (configFile === "") {
+    throw new ReloadError("can only reload config when a file is provided using -c or --config");
+  }
+  const next = emptyOptions();
+  try {
+    processConfigFile(next, configFile, server.env.files);
+  } catch (error) {
+    if (!(error instanceof ConfigParseError || error instanceof ConfigProcessError)) throw error;
+    throw new ReloadError(error.message, { cause: error });
+  }
+  await reloadOptions(server, next);
+}
+
+/**
+ * Takes `given` over, under what the command line has said. Rejects with {@linkcode ReloadError};
+ * then nothing has changed.
+ */
+export async function reloadOptions(server: Server, given: Options): Promise<void> {
+  const current = server.options;
+  const next = mergeFlags(given, server.flagOptions);
+  applyBaseline(next);
+  // Random ports stay what they became.
+  if (next.port === 0) next.port = current.port;
+  next.configFile ||= current.configFile;
+  keepOpen(server, next);
+  try {
+    validateOptions(next);
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error;
+    throw new ReloadError(error.message, { cause: error });
+  }
+  const unbuilt = unbuiltFeatures(next);
+  if (unbuilt.length > 0) throw new ReloadError(unbuilt.join("\n"));
+  const changes = compareOptions({ server, current, next });
+  const tls = newTls(server, next);
+  const certificatesChanged = tls !== null && server.tls !== null && !tls.isLike(server.tls);
+  Object.assign(current, next);
+  replaceTls(server, tls);
+  if (certificatesChanged && !changes.some(({ log }) => log?.startsWith("tls = "))) {
+    server.env.log.notice("Reloaded: tls = enabled");
+  }
+  await apply(server, changes);
+  recheckPinned(server);
+  server.configLoadMs = server.env.clock.nowMs();
+}
+
+/** A server that lets everybody in because only its system account has users goes on doing so. */
+function keepOpen({ core, options }: Server, next: Options): void {
+  if (next.accounts.some(({ name }) => name === SYSTEM_ACCOUNT)) {
+    next.systemAccount ||= SYSTEM_ACCOUNT;
+  }
+  const { openUser } = core;
+  if (openUser === "" || next.noAuthUser !== "" || next.authBlockDefined) return;
+  const user = options.users?.find(({ username }) => username === openUser);
+  if (user === undefined) return;
+  next.users = [...(next.users ?? []), user];
+  next.noAuthUser = openUser;
+}
+
+async function apply(server: Server, changes: readonly Change[]): Promise<void> {
+  const { log } = server.env;
+  const parts = new Set<Part>();
+  for (const change of changes) {
+    change.apply?.(server);
+    for (const part of change.parts ?? []) parts.add(part);
+    const { log: text = "" } = change;
+    if (text !== "") { for (const line of `Reloaded: ${text}`.split("\n")) log.notice(line); }
+  }
+  if (parts.has("logging")) reloadLogging(server);
+  if (parts.has("authorization")) await reloadAuthorization(server);
+  if (parts.has("jetstream")) await switchJetStream(server);
+  if (parts.has("statistics")) server.events?.statsz.force();
+  const { configDigest } = server.options;
+  log.notice(`Reloaded server configuration ${configDigest === "" ? "" : `(${configDigest})`}`);
+}
