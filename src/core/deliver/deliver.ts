@@ -17,7 +17,7 @@ import type { Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
 import { deliverTraced } from "../trace/deliver_traced.ts";
 import { startTrace } from "../trace/start_trace.ts";
-import { mayAskForTrace } from "../trace/trace_headers.ts";
+import { mayAskForTrace } from "./may_ask_for_trace.ts";
 import { isReservedReply, isReservedSubject, refusePublish, refuseReply } from "./refuse.ts";
 import { deliverServiceReply, deliverServiceRequest, type ServiceHop } from "./service.ts";
 

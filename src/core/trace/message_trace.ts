@@ -172,10 +172,13 @@ export class MessageTrace {
   send(): void {
     const { core, start } = this;
     if (this.#withheld || core.describeServer === null) return;
-    const header: Record<string, string[]> = {};
-    for (const name of [...start.headers.keys()].sort()) {
-      header[textOfByteString(name)] = start.headers.get(name)!.map(textOfByteString);
-    }
+    // Also headers whose name objects have a meaning for.
+    const header = Object.fromEntries(
+      [...start.headers.keys()].sort().map((name) => [
+        textOfByteString(name),
+        start.headers.get(name)!.map(textOfByteString),
+      ]),
+    );
     const json = goJson({
       server: core.describeServer(),
       request: { header, msgsize: start.sizeBytes || undefined },

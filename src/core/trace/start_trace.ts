@@ -12,14 +12,10 @@ import { isValidPublishSubject } from "../../subject/mod.ts";
 import type { Account } from "../account/account.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Core } from "../core.ts";
+import { mayAskForTrace } from "../deliver/may_ask_for_trace.ts";
 import { isReservedText, refusePublishTo } from "../deliver/refuse.ts";
 import { MessageTrace } from "./message_trace.ts";
-import {
-  mayAskForTrace,
-  readTraceHeaders,
-  TraceHeader,
-  TRACING_DISABLED,
-} from "./trace_headers.ts";
+import { readTraceHeaders, TraceHeader, TRACING_DISABLED } from "./trace_headers.ts";
 
 /** What becomes of a message that asks for a trace. */
 export interface StartedTrace {
