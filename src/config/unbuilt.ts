@@ -44,11 +44,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     ({ ocspConfig }) => ocspConfig?.mode === "always",
   ],
   [
-    "https_port: monitoring cannot ask for the certificates that tls { ocsp_peer } wants to check; " +
-    "use http_port on an address that only operators reach",
-    ({ httpsPort, tlsConfig }) => httpsPort !== 0 && tlsConfig?.ocspPeer?.verify === true,
-  ],
-  [
     "tls.cert_store: certificate stores are not built yet",
     (options) => tlsBlocks(options).some(({ certStore }) => certStore !== ""),
   ],

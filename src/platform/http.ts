@@ -3,13 +3,14 @@
  *
  * @module
  */
+import type { Transport } from "./net.ts";
 
 /** A port that answers HTTP requests. */
 export interface HttpListener {
   /** The real port when a random one was asked for. */
   readonly port: number;
   /** Goes on with another certificate, on the same port. Requests under way are cut off. */
-  replaceTls(tls: HttpTls): Promise<void>;
+  replaceTls(tls: HttpServerTls): Promise<void>;
   /** Stops answering; resolves when no connection is left. Requests under way are cut off. */
   close(): Promise<void>;
 }
@@ -20,12 +21,21 @@ export interface HttpTls {
   readonly key: string;
 }
 
+/** How a port speaks TLS. */
+export interface HttpServerTls extends HttpTls {
+  /**
+   * Shakes hands where more than that is wanted, for instance certificates of clients, and owns
+   * its transport. Rejects with TransportError.
+   */
+  readonly secure?: (transport: Transport) => Promise<Transport>;
+}
+
 /** Opens ports that answer HTTP requests. */
 export interface HttpServer {
   /**
    * Answers requests on `host:port` (port 0 picks one) with `handler`.
    *
-   * With `tls` it speaks HTTPS and asks for no client certificate.
+   * With `tls` it speaks HTTPS, and asks for no client certificate without `secure`.
    *
    * @throws {ListenError} when the address cannot be had
    */
@@ -33,7 +43,7 @@ export interface HttpServer {
     host: string,
     port: number,
     handler: (request: Request) => Response | Promise<Response>,
-    tls?: HttpTls,
+    tls?: HttpServerTls,
   ): HttpListener;
 }
 

@@ -261,3 +261,55 @@ Deno.test({
       assertEquals(asked(), after);
     }),
 });
+
+/** Who may look at monitoring, and what the log says of the others. */
+async function askMonitoring(
+  { root, userA1, userB1 }: OcspWorld,
+  port: number,
+  log: () => string,
+): Promise<unknown[]> {
+  const outcomes: unknown[] = [];
+  for (const user of [userA1, userB1, null]) {
+    using client = Deno.createHttpClient({
+      caCerts: [root.ca.certPem],
+      ...(user === null
+        ? {}
+        : { cert: await Deno.readTextFile(user.bundleFile), key: user.keyPem }),
+    });
+    try {
+      const response = await fetch(`https://localhost:${port}/varz`, { client });
+      await response.body?.cancel();
+      outcomes.push(response.status);
+    } catch (_refused) {
+      outcomes.push("refused");
+    }
+  }
+  const lines = (): string[] => log().match(/monitoring: TLS handshake error from .*/g) ?? [];
+  await until(() => lines().length >= 2);
+  return [...outcomes, ...lines().map((line) => line.replace(/127\.0\.0\.1:\d+/, "ADDRESS"))];
+}
+
+Deno.test({
+  name: "HTTPS monitoring checks by OCSP as the real server's",
+  ignore: program === null,
+  fn: () =>
+    withOcspWorld(async (world) => {
+      setGood(world);
+      world.second.responder.set(world.userB1, "revoked");
+      const config = `http_port: 0\nhttps: "127.0.0.1:-1"\n${ocspTlsBlock(world, "true")}
+        ocsp_cache: false\n`;
+      const file = `${world.folder}/https.conf`;
+      await Deno.writeTextFile(file, config);
+      let text = "";
+      const heard = (part: string): void => void (text += part);
+      await using reference = await ReferenceServer.start(program!, ["-c", file], heard);
+      assert(reference.port > 0);
+      const port = Number(/https monitor on 127\.0\.0\.1:(\d+)/.exec(text)![1]);
+      await using natsts = await OcspServer.start(world, config);
+      const ours = () => natsts.log.texts("error").join("\n");
+      assertEquals(
+        await askMonitoring(world, natsts.server.monitorPort, ours),
+        await askMonitoring(world, port, () => text),
+      );
+    }),
+});

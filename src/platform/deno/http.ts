@@ -10,9 +10,10 @@ import {
   HttpError,
   type HttpListener,
   type HttpServer,
-  type HttpTls,
+  type HttpServerTls,
 } from "../http.ts";
-import { openOnHost } from "./net.ts";
+import { HttpOver } from "./http_over.ts";
+import { openOnHost, systemNet } from "./net.ts";
 
 /** Opens HTTP ports of this machine. */
 export function systemHttp(): HttpServer {
@@ -23,9 +24,14 @@ function serve(
   host: string,
   port: number,
   handler: (request: Request) => Response | Promise<Response>,
-  tls?: HttpTls,
+  tls?: HttpServerTls,
 ): HttpListener {
-  const open = (port: number, tls?: HttpTls) => {
+  const open = (port: number, tls?: HttpServerTls) => {
+    if (tls?.secure !== undefined) {
+      const listener = systemNet().listen(host, port);
+      const over = new HttpOver(listener, handler, tls.secure);
+      return { port: listener.address.port, close: () => over.close() };
+    }
     const abort = new AbortController();
     const server = openOnHost(host, port, (hostname) =>
       Deno.serve({
@@ -34,7 +40,7 @@ function serve(
         signal: abort.signal,
         automaticCompression: false,
         onListen: () => {},
-        ...tls,
+        ...(tls === undefined ? {} : { cert: tls.cert, key: tls.key }),
       }, handler));
     const close = async (): Promise<void> => {
       abort.abort();

@@ -5,14 +5,13 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { emptyOptions, processConfigText, unbuiltFeatures } from "../../../src/config/mod.ts";
 import { PeerCertificate, verifiedChains } from "../../../src/ocsp/mod.ts";
 import { encodeRequest, mayAnswerFor, parseResponse } from "../../../src/ocsp/asn1.ts";
 import { OcspResponseError, OcspStatus } from "../../../src/ocsp/response.ts";
-import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
 import { StartError } from "../../../src/server/start_error.ts";
 import { CertificateFactory, type IssuedCertificate } from "../../harness/certs.ts";
 import {
+  type Bundled,
   expectRefused,
   expectServed,
   OcspServer,
@@ -203,7 +202,7 @@ Deno.test("a cache file that cannot be read is replaced", async () => {
   });
 });
 
-Deno.test("ocsp_peer needs verify, and monitoring without HTTPS", async () => {
+Deno.test("ocsp_peer needs verify", async () => {
   await withOcspWorld(async (world) => {
     const block = ocspTlsBlock(world, "true");
     await assertRejects(
@@ -211,9 +210,44 @@ Deno.test("ocsp_peer needs verify, and monitoring without HTTPS", async () => {
       StartError,
       "OCSP peer verification for client connections requires TLS verify (mTLS) to be enabled",
     );
-    const options = emptyOptions();
-    processConfigText(options, `https_port: -1\n${block}`, systemConfigSource());
-    assertEquals(unbuiltFeatures(options).length, 1);
+  });
+});
+
+Deno.test("HTTPS monitoring is for clients that are good by OCSP", async () => {
+  await withOcspWorld(async (world) => {
+    const { userA1, userB1, root } = world;
+    setGood(world);
+    world.second.responder.set(userB1, "revoked");
+    const config = `http_port: 0\n https: "127.0.0.1:-1"\n${ocspTlsBlock(world, "true")}`;
+    const server = await OcspServer.start(world, config);
+    const ask = async (user: Bundled | null): Promise<Response> => {
+      using client = Deno.createHttpClient({
+        caCerts: [root.ca.certPem],
+        ...(user === null
+          ? {}
+          : { cert: await Deno.readTextFile(user.bundleFile), key: user.keyPem }),
+      });
+      return await fetch(`https://localhost:${server.server.monitorPort}/varz`, { client });
+    };
+    try {
+      for (let i = 0; i < 2; i++) {
+        const response = await ask(userA1);
+        assertEquals(response.status, 200);
+        assertEquals((await response.json()).tls_ocsp_peer_verify, true);
+      }
+      await assertRejects(() => ask(userB1));
+      await assertRejects(() => ask(null));
+      const lines = server.log.texts("error", "monitoring: TLS handshake error from 127.0.0.1:");
+      assertEquals(lines.map((line) => line.replace(/^.*?:\d+: /, "")), [
+        "client not OCSP valid",
+        "tls: client didn't provide a certificate",
+      ]);
+      using plain = await Deno.connect({ port: server.server.monitorPort });
+      await plain.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+      await until(() => server.log.texts("error", "does not look like a TLS handshake").length > 0);
+    } finally {
+      await server[Symbol.asyncDispose]();
+    }
   });
 });
 
