@@ -167,6 +167,12 @@ const tlsFields = fieldTable<TlsBlock>({
     });
   },
   "timeout": ({ tls }, field) => void (tls.timeoutMs = timeout(field, "tls")),
+  "reload_interval": ({ tls }, field) => {
+    tls.reloadIntervalMs = timeout(field, "tls");
+    if (tls.reloadIntervalMs < 0) {
+      throw field.error("error parsing tls config, 'reload_interval' must not be negative");
+    }
+  },
   "connection_rate_limit": ({ tls }, field) => {
     if (typeof field.value !== "bigint") {
       throw field.error("error parsing tls config, 'connection_rate_limit' wrong type");
@@ -265,9 +271,9 @@ const tlsFields = fieldTable<TlsBlock>({
   },
 });
 
-/** A `timeout` field of the block `name`: seconds or a duration; in ms. */
+/** A `timeout` field, or one like it, of the block `name`: seconds or a duration; in ms. */
 export function timeout(field: Field, name: string): number {
-  const prefix = `error parsing ${name} config, 'timeout'`;
+  const prefix = `error parsing ${name} config, '${field.key.toLowerCase()}'`;
   try {
     const ms = secondsOrDuration(field.value);
     if (ms === null) throw field.error(`${prefix} wrong type`);

@@ -69,6 +69,8 @@ export interface TlsOptions {
   /** Several certificates instead of `certFile` and `keyFile`. */
   certificates: TlsCertificatePair[];
   minVersion: TlsVersion;
+  /** natsts: how often changed files are looked for; 0 is never. */
+  reloadIntervalMs: number;
 }
 
 /** When certificates of this server are stapled with an OCSP answer. */
@@ -159,6 +161,7 @@ export function defaultTlsOptions(): TlsOptions {
     ocspPeer: null,
     certificates: [],
     minVersion: "1.2",
+    reloadIntervalMs: 0,
   };
 }
 

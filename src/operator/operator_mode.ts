@@ -79,7 +79,7 @@ export class OperatorMode implements AccountSource {
   /** Exporters that some account could not import from. */
   readonly #missedExporters = new Set<string>();
 
-  constructor(readonly core: Core, readonly resolver: AccountResolver | null) {
+  constructor(readonly core: Core, public resolver: AccountResolver | null) {
     const { trustedKeys, trustedOperators } = core.options;
     this.#trustedKeys = new Set(trustedKeys);
     this.#strictKeys = new Set(
@@ -333,16 +333,23 @@ export class OperatorMode implements AccountSource {
     const account = this.core.accounts.get(byteStringOfText(name));
     if (account === undefined || account.trust === null) return;
     this.core.env.log.debug(`Disable account ${name} due to remove`);
+    this.retire(account);
+  }
+
+  /** Ends all that an account of an operator does: its clients, its JetStream, what it shares. */
+  retire(account: Account): void {
+    const { trust } = account;
+    if (trust === null) return;
     account.limits = { maxConnections: 0, maxSubscriptions: 0, maxPayload: 0 };
     account.updatedMs = this.core.env.clock.nowMs();
     expireAccount(account);
-    account.trust.jetStream = null;
-    account.trust.removed = true;
+    trust.jetStream = null;
+    trust.removed = true;
     for (const service of account.serviceImports.slice()) removeServiceImport(account, service);
     removeImports(account);
     refreshShadowSubscriptions(account);
     this.#follow(account, this.followers.accountRemoved(account));
-    clearExpiry(this.core, account.trust);
+    clearExpiry(this.core, trust);
   }
 
   /** Stops timers. */

@@ -13,7 +13,7 @@ import { refreshShadowSubscriptions } from "../core/account/shadow_subscriptions
 import type { AccountOptions } from "../config/mod.ts";
 import { ApiError } from "../jsapi/mod.ts";
 import { unlimitedTiers } from "../jetstream/mod.ts";
-import { configureAccounts } from "../server/configure_accounts.ts";
+import { configureAccounts, openGlobalAccount } from "../server/configure_accounts.ts";
 import type { Server } from "../server/server.ts";
 
 /** Makes the accounts anew; returns those that are gone, which nobody can find any more. */
@@ -30,18 +30,24 @@ export function reloadAccounts(server: Server): Account[] {
     }
   }
   configureAccounts(core, null);
+  openGlobalAccount(core);
   server.events?.register();
   return removed;
 }
 
 /** Ends what removed accounts still do, once their clients are gone. */
 export async function dropAccounts(server: Server, removed: readonly Account[]): Promise<void> {
+  const { operators, jetStream } = server;
   for (const account of removed) {
+    if (operators !== null) {
+      operators.retire(account);
+      continue;
+    }
     removeImports(account);
     account.exports.clear();
     refreshShadowSubscriptions(account);
     account.stop();
-    await server.jetStream?.configureAccount(account, null);
+    await jetStream?.configureAccount(account, null);
   }
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { byteStringOfText } from "../base/text/byte_string.ts";
+import type { Account } from "../core/account/account.ts";
 import { GLOBAL_ACCOUNT } from "../core/account/account.ts";
 import { Authenticator, AuthOutcome } from "../core/auth/authenticator.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
@@ -18,42 +19,52 @@ import { reloadOperatorAccounts } from "./operator_accounts.ts";
 
 /** Applies users, accounts and permissions of the new options. */
 export async function reloadAuthorization(server: Server): Promise<void> {
-  const removed = server.operators === null ? reloadAccounts(server) : [];
-  if (server.operators !== null) await reloadOperatorAccounts(server, server.operators);
+  const { operators, clients } = server;
+  const removed: Account[] = operators === null
+    ? reloadAccounts(server)
+    : await reloadOperatorAccounts(server, operators);
   server.auth = new Authenticator(server.core);
   server.info.auth_required = server.auth.required;
-  const present = [...server.clients.values()].filter((one) => one.connectReceived);
-  const moved = present.filter((one) => hasMoved(server, one));
-  for (const connection of moved) connection.close(ClosedState.ClientClosed);
-  for (const connection of present) {
+  const accountOf = accountsOfUsers(server);
+  for (const connection of [...clients.values()]) {
+    if (accountOf !== null && hasMoved(connection, accountOf)) {
+      connection.close(ClosedState.ClientClosed);
+    }
+  }
+  for (const connection of [...clients.values()]) {
     if (!connection.closed) await reauthorize(server, connection);
   }
   await dropAccounts(server, removed);
-  if (server.operators === null) await reloadJetStreamAccounts(server);
+  if (operators === null) await reloadJetStreamAccounts(server);
+}
+
+/** Names of the accounts of all users and nkeys; null where the configuration has no say. */
+function accountsOfUsers({ core, options, operators }: Server): Map<string, string> | null {
+  if (operators !== null || core.env.authenticate !== undefined) return null;
+  const nameOf = (name: string): string => name === "" ? GLOBAL_ACCOUNT : byteStringOfText(name);
+  return new Map([
+    ...(options.users ?? []).map(({ username, account }) => [username, nameOf(account)] as const),
+    ...(options.nkeys ?? []).map(({ nkey, account }) => [nkey, nameOf(account)] as const),
+  ]);
 }
 
 /** Whether the client's user belongs to another account now, or is gone. */
-function hasMoved({ core, options, operators }: Server, connection: Connection): boolean {
-  if (operators !== null) return false;
-  const { nkey, user: name } = connection.connect;
-  const user = nkey !== ""
-    ? options.nkeys?.find((one) => one.nkey === nkey)
-    : options.users?.find((one) => one.username === name);
-  if (nkey === "" && name === "") return false;
-  if (user === undefined) return core.env.authenticate === undefined;
-  const account = user.account === "" ? GLOBAL_ACCOUNT : byteStringOfText(user.account);
-  return connection.account?.name !== account;
+function hasMoved({ account, connect }: Connection, of: ReadonlyMap<string, string>): boolean {
+  const name = connect.nkey !== "" ? connect.nkey : connect.user;
+  return name !== "" && account?.name !== of.get(name);
 }
 
-async function reauthorize(server: Server, connection: Connection): Promise<void> {
-  // The embedder has decided once; it is not asked again.
-  if (server.env.authenticate !== undefined) return;
-  const outcome = await server.auth.check(connection);
+/** Asks again whether the client may be here. One that is yet to send CONNECT is asked then. */
+async function reauthorize({ auth, core }: Server, connection: Connection): Promise<void> {
+  if (connection.expectConnect && !connection.connectReceived) return;
+  const outcome = await auth.check(connection);
   if (connection.closed || outcome === AuthOutcome.AccountFull) return;
   if (outcome === AuthOutcome.Refused) {
     connection.authViolation();
     return;
   }
+  if (!connection.connectReceived) return;
+  core.events?.connected(connection);
   connection.applyLimits();
   recheckSubscriptions(connection);
 }

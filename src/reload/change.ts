@@ -18,8 +18,10 @@ export type Part = "logging" | "authorization" | "jetstream" | "statistics";
 
 /** One option, or a group of them, that has changed. */
 export interface Change {
-  /** What the log says, without "Reloaded: "; empty for nothing. */
+  /** What the log says behind "Reloaded: "; empty for nothing. */
   readonly log?: string;
+  /** Whole lines of the log, where the reference says it otherwise. */
+  readonly lines?: readonly string[];
   /** What must be made anew. */
   readonly parts?: readonly Part[];
   /** Runs when the new options hold, before the parts. */

@@ -9,9 +9,12 @@
 import { inspect, isDeepStrictEqual } from "node:util";
 import { formatDurationMs } from "../base/text/duration.ts";
 import { AddressError, parseHostPort } from "../base/text/host_port.ts";
-import type { Options } from "../config/mod.ts";
+import { IntegerError } from "../base/text/size.ts";
+import type { NkeyUser, Options } from "../config/mod.ts";
+import { evictProxied } from "../core/auth/proxies.ts";
 import { friendlyBytes } from "../jetstream/mod.ts";
 import { type Change, type Comparison, notSupported, type Part, ReloadError } from "./change.ts";
+import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import { applyMaxConnections, applyMaxControlLine, applyMaxPayload } from "./limits.ts";
 import { applyTls } from "./tls.ts";
 import { movePortsFile, rewritePidFile } from "./runtime_files.ts";
@@ -31,20 +34,26 @@ function seconds(ms: number): string {
   return String(ms / 1000);
 }
 
+/** Throws {@linkcode ReloadError} when clients cannot be told this address. */
+export function checkAdvertise({ clientAdvertise: advertise }: Options): void {
+  if (advertise === "") return;
+  try {
+    parseHostPort(advertise, 0);
+  } catch (error) {
+    if (!(error instanceof AddressError || error instanceof IntegerError)) throw error;
+    throw new ReloadError(
+      `invalid ClientAdvertise value of ${advertise}, err=${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
 function clientAdvertise({ next }: Comparison): Change {
   const { clientAdvertise: advertise } = next;
-  if (advertise !== "") {
-    try {
-      parseHostPort(advertise, 0);
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error;
-      throw new ReloadError(
-        `invalid ClientAdvertise value of ${advertise}, err=${error.message}`,
-        { cause: error },
-      );
-    }
-  }
-  return { log: `client_advertise = ${advertise}`, apply: (server) => server.advertise() };
+  return {
+    lines: [`Reload: client_advertise = ${advertise}`],
+    apply: (server) => server.advertise(),
+  };
 }
 
 function noAuthUser({ current, next }: Comparison): null {
@@ -67,8 +76,14 @@ function cluster({ current, next }: Comparison): Change {
 }
 
 function accountResolver({ current, next }: Comparison): Change {
-  if ((current.accountResolver === null) !== (next.accountResolver === null)) {
+  const from = current.accountResolver;
+  const to = next.accountResolver;
+  if ((from === null) !== (to === null)) {
     throw new ReloadError("config reload does not support moving to or from an account resolver");
+  }
+  // A directory in use stays; the reference takes another one over without opening it.
+  if (from?.kind !== to?.kind || (from !== null && "dir" in from)) {
+    throw unsupported("accountResolver", current, next);
   }
   return { log: "accounts", parts: ["authorization"] };
 }
@@ -78,9 +93,7 @@ function jetStreamLimit(name: "jetStreamMaxMemory" | "jetStreamMaxStore", key: s
     if (server.jetStream === null || !next.jetStream) return null;
     const from = current[name];
     const to = next[name];
-    if (from !== -1 && to === -1) {
-      throw notSupported("jetstream max memory and max store");
-    }
+    if (from !== -1 && to === -1) throw notSupported("jetstream max memory and max store");
     if (from === -1) throw notSupported("jetstream dynamic max memory and store");
     if (to < from) throw notSupported("decreasing jetstream max memory and store");
     return {
@@ -114,10 +127,16 @@ function proxies({ current, next }: Comparison): Change | null {
   const added = [...after].filter((key) => !before.has(key));
   const list = (some: string[]): string => `[${some.map((key) => `"${key}"`).join(" ")}]`;
   const lines = [
-    ...(removed.length === 0 ? [] : [`proxies trusted keys ${list(removed)} were removed`]),
-    ...(added.length === 0 ? [] : [`proxies trusted keys ${list(added)} were added`]),
+    ...(removed.length === 0
+      ? []
+      : [`Reloaded: proxies trusted keys ${list(removed)} were removed`]),
+    ...(added.length === 0 ? [] : [`Reloaded: proxies trusted keys ${list(added)} were added`]),
   ];
-  return lines.length === 0 ? null : { log: lines.join("\nReloaded: ") };
+  if (lines.length === 0) return null;
+  return {
+    lines,
+    apply: ({ clients }) => evictProxied([...clients.values()], new Set(removed)),
+  };
 }
 
 /** Go's name of each option that has a rule or a name of its own there, and the rule. */
@@ -173,7 +192,8 @@ const FIELDS: readonly [name: Name, goName: string, rule?: Rule][] = [
     said(() => "default_sentinel", "authorization"),
   ],
   ["systemAccount", "SystemAccount", ({ current, next }) => {
-    if (current.systemAccount === "$SYS" && next.systemAccount === "") return null;
+    // The account of this name is the system account without being named.
+    if (current.systemAccount === SYSTEM_ACCOUNT && next.systemAccount === "") return null;
     throw unsupported("systemAccount", current, next);
   }],
   ["noSystemAccount", "NoSystemAccount"],
@@ -225,7 +245,7 @@ const FIELDS: readonly [name: Name, goName: string, rule?: Rule][] = [
   ["cluster", "Cluster", cluster],
   ["gateway", "Gateway"],
   ["leafNode", "LeafNode"],
-  ["jetStream", "JetStream", () => ({ log: "JetStream", parts: ["jetstream", "statistics"] })],
+  ["jetStream", "JetStream", said(() => "JetStream", "jetstream", "statistics")],
   ["noJetStreamStrict", "NoJetStreamStrict"],
   [
     "jetStreamMaxMemory",
@@ -357,7 +377,7 @@ const FIELDS: readonly [name: Name, goName: string, rule?: Rule][] = [
   ["metadata", "Metadata", said(() => "metadata", "statistics")],
   ["featureFlags", "FeatureFlags"],
   ["ocspConfig", "OCSPConfig", said(() => "OCSP")],
-  ["ocspCacheConfig", "OCSPCacheConfig", said(() => "OCSP peer cache")],
+  ["ocspCacheConfig", "OCSPCacheConfig", () => ({ lines: ["Reloaded OCSP peer cache"] })],
   ["proxies", "Proxies", proxies],
 ];
 
@@ -393,13 +413,15 @@ function unsupported(name: Name, current: Readonly<Options>, next: Options): Rel
   return notSupported(`${goName}: old=${from}, new=${to}`);
 }
 
-const UNORDERED: ReadonlySet<Name> = new Set<Name>(["nkeys", "trustedKeys", "tags", "routes"]);
+const UNORDERED: ReadonlySet<Name> = new Set<Name>(["trustedKeys", "tags", "routes"]);
 
 /** Lists whose order says nothing are compared in one order. */
 function ordered(name: Name, value: unknown): unknown {
-  return Array.isArray(value) && UNORDERED.has(name)
-    ? value.map((one) => inspect(one, { depth: null, compact: true })).sort()
-    : value;
+  if (!Array.isArray(value)) return value;
+  if (name === "nkeys") {
+    return (value as NkeyUser[]).toSorted((a, b) => a.nkey < b.nkey ? -1 : 1);
+  }
+  return UNORDERED.has(name) ? value.map((one) => inspect(one)).sort() : value;
 }
 
 /** The changes from the current options to the next. Throws {@linkcode ReloadError}. */
@@ -417,7 +439,12 @@ export function compareOptions(comparison: Comparison): Change[] {
       changes.push({ log, parts: ["authorization"] });
       continue;
     }
-    if (isDeepStrictEqual(ordered(name, current[name]), ordered(name, next[name]))) continue;
+    if (isDeepStrictEqual(ordered(name, current[name]), ordered(name, next[name]))) {
+      // What could not start is tried again.
+      const missing = name === "jetStream" && next.jetStream &&
+        comparison.server.jetStream === null;
+      if (!missing) continue;
+    }
     if (rule === undefined) throw unsupported(name, current, next);
     const change = rule(comparison);
     if (change !== null) changes.push(change);

@@ -19,6 +19,7 @@ export async function switchJetStream(server: Server): Promise<void> {
     return;
   }
   if (jetStream !== null) return;
+  env.log.notice("Restarting JetStream");
   server.jetStream = newJetStream(server);
   try {
     server.startJetStream();

@@ -4,4 +4,5 @@
  * @module
  */
 export { ReloadError } from "./change.ts";
+export { CertificateWatch } from "./certificate_watch.ts";
 export { reloadConfiguration, reloadOptions } from "./reload.ts";

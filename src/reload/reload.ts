@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import {
   applyBaseline,
   ConfigParseError,
@@ -18,11 +19,10 @@ import {
   unbuiltFeatures,
   validateOptions,
 } from "../config/mod.ts";
-import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { Server } from "../server/server.ts";
 import { reloadAuthorization } from "./authorization.ts";
 import { type Change, type Part, ReloadError } from "./change.ts";
-import { compareOptions } from "./fields.ts";
+import { checkAdvertise, compareOptions } from "./fields.ts";
 import { switchJetStream } from "./jetstream.ts";
 import { reloadLogging } from "./logging.ts";
 import { newTls, recheckPinned, replaceTls } from "./tls.ts";
@@ -57,7 +57,7 @@ export async function reloadOptions(server: Server, given: Options): Promise<voi
   // Random ports stay what they became.
   if (next.port === 0) next.port = current.port;
   next.configFile ||= current.configFile;
-  keepOpen(server, next);
+  checkAdvertise(next);
   try {
     validateOptions(next);
   } catch (error) {
@@ -68,28 +68,13 @@ export async function reloadOptions(server: Server, given: Options): Promise<voi
   if (unbuilt.length > 0) throw new ReloadError(unbuilt.join("\n"));
   const changes = compareOptions({ server, current, next });
   const tls = newTls(server, next);
-  const certificatesChanged = tls !== null && server.tls !== null && !tls.isLike(server.tls);
+  const pinned = current.tlsPinnedCerts;
   Object.assign(current, next);
-  replaceTls(server, tls);
-  if (certificatesChanged && !changes.some(({ log }) => log?.startsWith("tls = "))) {
-    server.env.log.notice("Reloaded: tls = enabled");
-  }
+  await replaceTls(server, tls, changes);
   await apply(server, changes);
-  recheckPinned(server);
+  if (!isDeepStrictEqual(pinned, current.tlsPinnedCerts)) recheckPinned(server);
+  server.certificateWatch.start();
   server.configLoadMs = server.env.clock.nowMs();
-}
-
-/** A server that lets everybody in because only its system account has users goes on doing so. */
-function keepOpen({ core, options }: Server, next: Options): void {
-  if (next.accounts.some(({ name }) => name === SYSTEM_ACCOUNT)) {
-    next.systemAccount ||= SYSTEM_ACCOUNT;
-  }
-  const { openUser } = core;
-  if (openUser === "" || next.noAuthUser !== "" || next.authBlockDefined) return;
-  const user = options.users?.find(({ username }) => username === openUser);
-  if (user === undefined) return;
-  next.users = [...(next.users ?? []), user];
-  next.noAuthUser = openUser;
 }
 
 async function apply(server: Server, changes: readonly Change[]): Promise<void> {
@@ -98,8 +83,9 @@ async function apply(server: Server, changes: readonly Change[]): Promise<void> 
   for (const change of changes) {
     change.apply?.(server);
     for (const part of change.parts ?? []) parts.add(part);
-    const { log: text = "" } = change;
-    if (text !== "") { for (const line of `Reloaded: ${text}`.split("\n")) log.notice(line); }
+    const { log: text = "", lines = [] } = change;
+    if (text !== "") log.notice(`Reloaded: ${text}`);
+    for (const line of lines) log.notice(line);
   }
   if (parts.has("logging")) reloadLogging(server);
   if (parts.has("authorization")) await reloadAuthorization(server);

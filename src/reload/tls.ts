@@ -9,8 +9,8 @@
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { ClientTls, matchesPinned } from "../server/client_tls.ts";
 import type { Server } from "../server/server.ts";
-import { ReloadError } from "./change.ts";
-import type { Options } from "../config/mod.ts";
+import { type Change, ReloadError } from "./change.ts";
+import { checkTlsFiles, type Options, TlsFileError } from "../config/mod.ts";
 
 /**
  * TLS as `options` ask for it; null for none. Throws {@linkcode ReloadError} when a certificate
@@ -25,11 +25,56 @@ export function newTls(server: Server, options: Options): ClientTls | null {
   }
 }
 
-/** Serves clients that come from now on with `tls`. */
-export function replaceTls(server: Server, tls: ClientTls | null): void {
-  server.tls?.stop();
+/** Serves clients that come from now on with `tls`; those that are here notice nothing. */
+export async function replaceTls(
+  server: Server,
+  tls: ClientTls | null,
+  changes: readonly Change[],
+): Promise<void> {
+  const present = server.tls;
+  const isNew = tls === null || present === null ? tls !== present : !tls.isLike(present);
+  present?.stop();
   server.tls = tls;
   tls?.start();
+  if (!isNew) return;
+  if (!changes.some(({ apply }) => apply === applyTls)) {
+    server.env.log.notice("Reloaded: tls = enabled");
+  }
+  await showCertificates(server);
+}
+
+/** Monitoring goes on with the certificates of the client port. */
+async function showCertificates({ monitor, env }: Server): Promise<void> {
+  try {
+    await monitor?.certificatesChanged();
+  } catch (error) {
+    env.log.error(`Monitoring cannot go on with the new certificate: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Looks whether certificates or keys were replaced on disk, and serves new clients with them.
+ * Returns what was wrong with the files, or an empty text: then the former ones stay in use.
+ */
+export async function reloadCertificates(server: Server): Promise<string> {
+  const present = server.tls;
+  if (present === null) return "";
+  let tls: ClientTls | null;
+  try {
+    // A key that is not the certificate's shows only here, and not when they are loaded.
+    checkTlsFiles(server.options.tlsConfig!, server.env.files);
+    tls = newTls(server, server.options);
+  } catch (error) {
+    if (!(error instanceof ReloadError || error instanceof TlsFileError)) throw error;
+    return error.message;
+  }
+  if (tls === null || tls.isLike(present)) return "";
+  present.stop();
+  server.tls = tls;
+  tls.start();
+  server.env.log.notice("Reloaded: tls certificates");
+  await showCertificates(server);
+  return "";
 }
 
 /** Tells new clients what they have to expect. */

@@ -49,6 +49,7 @@ export function configureAccounts(core: Core, operators: OperatorMode | null): v
   else if (!options.noSystemAccount) core.setSystemAccount(SYSTEM_ACCOUNT);
 }
 
+const OPEN_USER = "nats-";
 const PASSWORD_LENGTH = 8;
 const PASSWORD_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -63,11 +64,12 @@ export function openGlobalAccount(core: Core): void {
     !onlySystem || options.trustedOperators.length > 0 || options.noAuthUser !== "" ||
     options.authBlockDefined
   ) return;
-  let password = "";
+  // After a reload it is the same user again: its clients stay.
+  let password = core.openUser.slice(OPEN_USER.length);
   while (password.length < PASSWORD_LENGTH) {
     password += PASSWORD_DIGITS[core.env.random.below(PASSWORD_DIGITS.length)];
   }
-  const user = { ...emptyUser(), username: `nats-${password}`, password };
+  const user = { ...emptyUser(), username: `${OPEN_USER}${password}`, password };
   options.users = [...(options.users ?? []), user];
   options.noAuthUser = user.username;
   core.openUser = user.username;

@@ -229,10 +229,10 @@ export function startOperators(server: Server): void {
   if (server.options.trustedOperators.length > 0) checkPreloads(server);
   mode.followers = {
     configureJetStream: async (account) => {
-      await jetStream?.configureAccount(account, account.trust!.jetStream);
+      await server.jetStream?.configureAccount(account, account.trust!.jetStream);
     },
     accountRemoved: async (account) => {
-      await jetStream?.removeAccount(account);
+      await server.jetStream?.removeAccount(account);
     },
     accountRestored: (account) => server.events?.accountAdded(account),
     systemAccountChanged: () => server.events?.register(),

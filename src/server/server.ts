@@ -40,7 +40,7 @@ import type {
 } from "../platform/mod.ts";
 import { type JetStream, JetStreamStartError } from "../jetstream/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
-import { reloadConfiguration, reloadOptions } from "../reload/mod.ts";
+import { CertificateWatch, reloadConfiguration, reloadOptions } from "../reload/mod.ts";
 import { SystemEvents } from "../events/mod.ts";
 import { type Monitor, ProfilingPort, startMonitoring, varzUnmonitored } from "../monitor/mod.ts";
 import { emptyInfo, type Info, infoLine } from "../protocol/mod.ts";
@@ -120,6 +120,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   flagOptions: Options | null = null;
   /** When the options were taken over, ms since the epoch. */
   configLoadMs: number;
+  readonly certificateWatch: CertificateWatch = new CertificateWatch(this);
   #reloading: Promise<void> = Promise.resolve();
   #running = false;
   #portsWritten = false;
@@ -280,6 +281,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.#startEvents();
     startOperators(this);
     this.tls?.start();
+    this.certificateWatch.start();
     try {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
@@ -396,8 +398,9 @@ export class Server implements ClientContext, ConnectionRegistry {
     return this.#afterReloads(() => reloadOptions(this, { ...emptyOptions(), ...options }));
   }
 
-  /** One reload after the other. */
+  /** One reload after the other; none once the server is being stopped. */
   #afterReloads(reload: () => Promise<void>): Promise<void> {
+    if (this.#stopping !== null) return Promise.resolve();
     const done = this.#reloading.then(reload);
     this.#reloading = done.catch(() => {});
     return done;
@@ -625,6 +628,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { log } = this.env;
     log.notice("Initiating Shutdown...");
     this.#running = false;
+    await this.#reloading;
+    this.certificateWatch.stop();
     this.tls?.stop();
     this.ocsp.interrupt();
     this.operators?.stop();
