@@ -14,7 +14,13 @@ async function examplesOf(path: string, language: string): Promise<string[]> {
 }
 
 for (
-  const path of ["docs/embedding.md", "docs/monitoring.md", "docs/system_account.md", "README.md"]
+  const path of [
+    "docs/embedding.md",
+    "docs/monitoring.md",
+    "docs/system_account.md",
+    "docs/tracing.md",
+    "README.md",
+  ]
 ) {
   Deno.test(`the programs of ${path} run`, async () => {
     const examples = await examplesOf(path, "ts");
@@ -41,6 +47,7 @@ for (
     "docs/jetstream.md",
     "docs/operator_mode.md",
     "docs/system_account.md",
+    "docs/tracing.md",
   ]
 ) {
   Deno.test(`the configurations of ${path} ask for nothing that is missing`, async () => {
