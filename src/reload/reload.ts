@@ -91,6 +91,7 @@ async function apply(server: Server, changes: readonly Change[]): Promise<void> 
   if (parts.has("authorization")) await reloadAuthorization(server);
   if (parts.has("jetstream")) await switchJetStream(server);
   if (parts.has("statistics")) server.events?.statsz.force();
+  await server.ocsp.reload();
   const { configDigest } = server.options;
   log.notice(`Reloaded server configuration ${configDigest === "" ? "" : `(${configDigest})`}`);
 }

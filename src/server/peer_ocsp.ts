@@ -89,7 +89,7 @@ export class PeerOcsp implements OcspEvents {
     if (ocspPeer?.verify !== true) return;
     const cacheOptions = options.ocspCacheConfig ?? defaultOcspCacheOptions();
     const cache = cacheOptions.type === "local" ? new LocalCache(cacheOptions, env) : new NoCache();
-    const http = env.httpClient(null);
+    const http = this.#http ?? env.httpClient(null);
     const { clock, log } = env;
     this.#cache = cache;
     this.#http = http;
@@ -113,9 +113,10 @@ export class PeerOcsp implements OcspEvents {
     await cache?.stop();
   }
 
-  /** Takes changed options over. */
+  /** Takes changed options over. Checks under way go on, without what is in the cache. */
   async reload(): Promise<void> {
-    await this.stop();
+    await this.#cache?.stop();
+    this.#cache = null;
     try {
       this.#requireNoStaple();
       if (!this.verifies) return;
@@ -166,7 +167,7 @@ export class PeerOcsp implements OcspEvents {
     const sent = state.peerCertificates.map((der) => new PeerCertificate(der));
     const nowMs = this.server.env.clock.nowMs();
     const chains = verifiedChains(sent, this.#trustedOf(context), nowMs);
-    // Between the end of one configuration and the next nobody is checked, so nobody passes.
+    // Where nobody can be checked nobody passes.
     if (check !== null && await check.accepts(chains)) return null;
     this.#rejected(sent[0], REFUSAL);
     return REFUSAL;

@@ -12,7 +12,12 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
-import { applyBaseline, emptyOptions, processConfigText } from "../../src/config/mod.ts";
+import {
+  applyBaseline,
+  emptyOptions,
+  type Options,
+  processConfigText,
+} from "../../src/config/mod.ts";
 import type { Disk } from "../../src/platform/mod.ts";
 import { systemConfigSource } from "../../src/platform/deno/config_source.ts";
 import { systemEnvironment } from "../../src/platform/deno/environment.ts";
@@ -144,6 +149,13 @@ function diskAt(disk: Disk, folder: string): Disk {
   };
 }
 
+function optionsOf(config: string): Options {
+  const options = emptyOptions();
+  const text = `listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:-1"\n${config}`;
+  processConfigText(options, text, systemConfigSource());
+  return options;
+}
+
 /** A server with the configuration `config`, whose working directory is the world's folder. */
 export class OcspServer implements AsyncDisposable {
   readonly #clients: NatsConnection[] = [];
@@ -156,9 +168,7 @@ export class OcspServer implements AsyncDisposable {
   ) {}
 
   static async start(world: OcspWorld, config: string): Promise<OcspServer> {
-    const options = emptyOptions();
-    const text = `listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:-1"\n${config}`;
-    processConfigText(options, text, systemConfigSource());
+    const options = optionsOf(config);
     applyBaseline(options);
     const log = new CapturedLog({ debug: true });
     const environment = systemEnvironment(log);
@@ -174,6 +184,11 @@ export class OcspServer implements AsyncDisposable {
     await server.prepare();
     server.start();
     return new OcspServer(world, server, log, time);
+  }
+
+  /** Takes another configuration over. */
+  async reload(config: string): Promise<void> {
+    await this.server.reloadOptions(optionsOf(config));
   }
 
   /** Lets time pass for the server and the responders. */

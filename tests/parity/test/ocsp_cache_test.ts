@@ -100,6 +100,17 @@ Deno.test("TestOCSPResponseCacheMonitor", async (t) => {
   });
 });
 
+Deno.test("TestOCSPResponseCacheChangeAndReload", async () => {
+  await withOcspWorld(async (world) => {
+    const config = (type: string): string =>
+      `${ocspTlsBlock(world, "true")} ocsp_cache: { type: ${type} }`;
+    await using server = await OcspServer.start(world, config("none"));
+    assertEquals((await server.varz()).ocsp_peer_cache?.cache_type ?? "", "");
+    await server.reload(config("local"));
+    assertEquals((await server.varz()).ocsp_peer_cache?.cache_type, "local");
+  });
+});
+
 Deno.test("TestOCSPPeerPreserveRevokedCacheItem", async (t) => {
   await withOcspWorld(async (world) => {
     setFirst(world, world.userA1, "good");

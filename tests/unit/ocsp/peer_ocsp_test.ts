@@ -289,3 +289,44 @@ Deno.test("a certificate that must be stapled is not served as if it were", asyn
     }
   });
 });
+
+Deno.test("a reload turns checks on and off, and keeps the cache", async () => {
+  await withOcspWorld(async (world) => {
+    const { userA1, userB1, first } = world;
+    setGood(world);
+    world.second.responder.set(userB1, "revoked");
+    first.responder.answer({ signer: first.delegate, embed: true, ttlMs: 60_000 });
+    await using server = await OcspServer.start(world, ocspTlsBlock(world, ""));
+    await expectServed(server, userB1);
+    await server.reload(ocspTlsBlock(world, "true"));
+    await expectRefused(server, userB1);
+    await expectServed(server, userA1);
+    const { asked } = first.responder;
+    await server.reload(`${ocspTlsBlock(world, "true")} max_payload: 1000`);
+    await expectServed(server, userA1);
+    assertEquals(first.responder.asked, asked);
+    await server.reload(ocspTlsBlock(world, "false"));
+    await expectServed(server, userB1);
+    assertEquals((await server.varz()).ocsp_peer_cache, undefined);
+  });
+});
+
+Deno.test("a reload refuses nobody whose check is under way", async () => {
+  await withOcspWorld(async (world) => {
+    const { userA1, first } = world;
+    setGood(world);
+    const hold = Promise.withResolvers<void>();
+    let asked = 0;
+    first.responder.rewrite = async (answer) => {
+      asked++;
+      await hold.promise;
+      return new Response(answer.slice());
+    };
+    await using server = await OcspServer.start(world, ocspTlsBlock(world, "true"));
+    const connected = server.connect(userA1);
+    await until(() => asked > 0);
+    await server.reload(`${ocspTlsBlock(world, "true")} max_payload: 1000`);
+    hold.resolve();
+    await connected;
+  });
+});
