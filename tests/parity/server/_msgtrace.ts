@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
-import { Inbox, type TestServer } from "../../harness/server.ts";
+import { Inbox, type TestServer, until } from "../../harness/server.ts";
 
 /** An event, or all that a trace says, as the tests look into it. */
 // deno-lint-ignore no-explicit-any -- the tests look into it field by field
@@ -77,4 +77,15 @@ export async function openInbox(
   const inbox = new Inbox(client, subject, queue);
   await client.flush();
   return inbox;
+}
+
+/** No account waits for replies any more. */
+export async function expectNoReplies(server: TestServer, names: readonly string[]): Promise<void> {
+  const { core } = server.server;
+  const pending = (): number =>
+    names.map((name) => server.account(name).replies(core)).reduce(
+      (sum, replies) => sum + replies.owed() + replies.expected,
+      0,
+    );
+  await until(() => pending() === 0, () => `${pending()} replies are still waited for`);
 }
