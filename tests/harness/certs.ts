@@ -20,7 +20,21 @@ import {
 
 export { ExtendedKeyUsage } from "@peculiar/x509";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+/** Kinds of keys, and the hash that they sign. */
+export const KEY_KINDS = {
+  p256: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  p384: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  rsa: {
+    name: "RSASSA-PKCS1-v1_5",
+    modulusLength: 2048,
+    publicExponent: Uint8Array.of(1, 0, 1),
+    hash: "SHA-256",
+  },
+} as const;
+
+/** One of {@linkcode KEY_KINDS}. */
+export type KeyKind = keyof typeof KEY_KINDS;
+
 /** DER of a list with the number of `status_request`. */
 const MUST_STAPLE = Uint8Array.of(0x30, 3, 2, 1, 5);
 const HOUR_MS = 3_600_000;
@@ -29,6 +43,7 @@ const HOUR_MS = 3_600_000;
 export interface IssuedCertificate {
   readonly certificate: X509Certificate;
   readonly keys: CryptoKeyPair;
+  readonly keyKind: KeyKind;
   readonly certFile: string;
   readonly keyFile: string;
   readonly certPem: string;
@@ -56,7 +71,7 @@ export interface CertificateRequest {
 export class CertificateFactory {
   #serial = 1;
 
-  constructor(readonly folder: string) {}
+  constructor(readonly folder: string, readonly keyKind: KeyKind = "p256") {}
 
   /** Issues `request` signed by `issuer`, or by itself without one, as `<name>-cert.pem`. */
   async issue(
@@ -64,7 +79,8 @@ export class CertificateFactory {
     request: CertificateRequest,
     issuer?: IssuedCertificate,
   ): Promise<IssuedCertificate> {
-    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const algorithm = KEY_KINDS[this.keyKind];
+    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
     const nowMs = Date.now();
     const authority = request.authority ?? issuer === undefined;
     const extensions: Extension[] = [
@@ -95,7 +111,7 @@ export class CertificateFactory {
       issuer: issuer?.certificate.subject ?? request.subject,
       notBefore: new Date(nowMs - 48 * HOUR_MS),
       notAfter: new Date(nowMs + (request.expired ? -24 : 24) * HOUR_MS),
-      signingAlgorithm: ALGORITHM,
+      signingAlgorithm: algorithm,
       publicKey: keys.publicKey,
       signingKey: (issuer?.keys ?? keys).privateKey,
       extensions,
@@ -110,7 +126,8 @@ export class CertificateFactory {
     const keyFile = `${this.folder}/${name}-key.pem`;
     await Deno.writeTextFile(certFile, certPem);
     await Deno.writeTextFile(keyFile, keyPem);
-    return { certificate, keys, certFile, keyFile, certPem, keyPem, keyId };
+    const { keyKind } = this;
+    return { certificate, keys, keyKind, certFile, keyFile, certPem, keyPem, keyId };
   }
 }
 

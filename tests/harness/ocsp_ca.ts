@@ -27,6 +27,7 @@ import {
   CertificateFactory,
   ExtendedKeyUsage,
   type IssuedCertificate,
+  type KeyKind,
   writeBundle,
 } from "./certs.ts";
 import { type CertificateStatus, OcspResponder } from "./ocsp_responder.ts";
@@ -59,13 +60,16 @@ export interface OcspWorld {
 const PLACE = "C=US, ST=WA, L=Tacoma, O=Testnats";
 
 /** Runs `use` with fresh certificates and responders; nobody is known to be good. */
-export async function withOcspWorld(use: (world: OcspWorld) => Promise<void>): Promise<void> {
+export async function withOcspWorld(
+  use: (world: OcspWorld) => Promise<void>,
+  keyKind: KeyKind = "p256",
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "natsts-ocsp-" });
   await using atRoot = OcspResponder.listen();
   await using atFirst = OcspResponder.listen();
   await using atSecond = OcspResponder.listen();
   try {
-    const factory = new CertificateFactory(folder);
+    const factory = new CertificateFactory(folder, keyKind);
     const authority = async (
       name: string,
       responder: OcspResponder,

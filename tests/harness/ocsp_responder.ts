@@ -30,7 +30,12 @@ import type { IssuedCertificate } from "./certs.ts";
 
 const OID_BASIC_RESPONSE = "1.3.6.1.5.5.7.48.1.1";
 const OID_SHA1 = "1.3.14.3.2.26";
-const OID_ECDSA_SHA256 = "1.2.840.10045.4.3.2";
+/** Signatures by kind of key, and the hash that is signed. */
+const SIGNATURES = {
+  p256: ["1.2.840.10045.4.3.2", "sha256"],
+  p384: ["1.2.840.10045.4.3.3", "sha384"],
+  rsa: ["1.2.840.113549.1.1.11", "sha256"],
+} as const;
 const RESPONSE_TTL_MS = 4000;
 
 /** What a responder says. */
@@ -136,10 +141,11 @@ export class OcspResponder implements AsyncDisposable {
       responses: [single],
     });
     const bytes = new Uint8Array(AsnConvert.serialize(tbsResponseData));
-    const signature = sign("sha256", bytes, createPrivateKey(signer.keyPem));
+    const [algorithm, hash] = SIGNATURES[signer.keyKind];
+    const signature = sign(hash, bytes, createPrivateKey(signer.keyPem));
     const basic = new BasicOCSPResponse({
       tbsResponseData,
-      signatureAlgorithm: new AlgorithmIdentifier({ algorithm: OID_ECDSA_SHA256 }),
+      signatureAlgorithm: new AlgorithmIdentifier({ algorithm }),
       signature: new Uint8Array(signature).buffer,
       ...(embed ? { certs: [own] } : {}),
     });

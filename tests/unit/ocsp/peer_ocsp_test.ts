@@ -330,3 +330,26 @@ Deno.test("a reload refuses nobody whose check is under way", async () => {
     await connected;
   });
 });
+
+for (const keyKind of ["rsa", "p384"] as const) {
+  Deno.test(`answers with ${keyKind} signatures are believed, broken ones are not`, () =>
+    withOcspWorld(async (world) => {
+      const { first, userA1, userA2 } = world;
+      setFirst(world, userA1, "good");
+      first.responder.set(userA2, "revoked");
+      await using server = await OcspServer.start(world, ocspTlsBlock(world, "true"));
+      await expectServed(server, userA1);
+      await expectRefused(server, userA2);
+      const answer = first.responder.answerAt(Date.now(), userA1, first.ca, "good");
+      const fails = (changed: Uint8Array): void =>
+        void assertThrows(
+          () => parseResponse(changed, read(userA1), read(first.ca)),
+          OcspResponseError,
+        );
+      parseResponse(answer, read(userA1), read(first.ca));
+      // In the middle of the answer's own signature, which stands before the delegate's certificate.
+      const { rawData } = first.delegate.certificate;
+      const at = answer.length - rawData.byteLength - 40;
+      fails(answer.with(at, answer[at]! ^ 1));
+    }, keyKind));
+}
