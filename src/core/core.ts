@@ -86,6 +86,8 @@ export class Core {
   server: NamedServer = { name: "", cluster: "" };
   /** Short for the server's name, in subjects. */
   serverHash = "";
+  /** What is being delivered holds secrets, which protocol traces leave out. */
+  hidesPayloads = false;
   /** The trace of the message that is being delivered, or null. */
   trace: MessageTrace | null = null;
   /** The accounts of trusted operators; null without operator mode. */

@@ -11,8 +11,8 @@ import { readCertificate } from "../base/crypto/x509.ts";
 import { formatDurationNs } from "../base/text/duration.ts";
 import { GLOBAL_ACCOUNT } from "../core/account/account.ts";
 import { goNameText } from "../base/crypto/name_text.ts";
+import { shownJwt } from "../core/connection/client_info.ts";
 import type { Connection } from "../core/connection/connection.ts";
-import { decodeUserClaims, JwtError } from "../identity/mod.ts";
 import { nsOfMs, omitEmpty, omitEmptyList, timeText, uptimeText } from "./go_values.ts";
 import type { ClosedRecord, ClosedSubscription } from "./source.ts";
 
@@ -186,22 +186,10 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
   };
 }
 
-/** Whoever has a bearer token is its user, so that nobody is shown one, refused ones included. */
-function shownJwt({ connect: { jwt }, jwtUser }: Connection): string | undefined {
-  if (jwt === "") return undefined;
-  try {
-    const { nats } = jwtUser?.shown ?? decodeUserClaims(jwt);
-    return nats.bearerToken ? undefined : jwt;
-  } catch (error) {
-    if (!(error instanceof JwtError)) throw error;
-    return jwt;
-  }
-}
-
 function identityFields(connection: Connection, shown: boolean) {
   if (!shown) return {};
   return {
-    jwt: shownJwt(connection),
+    jwt: omitEmpty(shownJwt(connection)),
     issuer_key: omitEmpty(textOfByteString(connection.issuerKey)),
   };
 }

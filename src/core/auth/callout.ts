@@ -211,7 +211,12 @@ export class Callout {
           done(message.slice(headerBytes)),
       );
       connection.closing = () => done(null);
-      core.internal.publish(account, AUTH_CALLOUT_SUBJECT, reply, headers, payload);
+      core.hidesPayloads = true;
+      try {
+        core.internal.publish(account, AUTH_CALLOUT_SUBJECT, reply, headers, payload);
+      } finally {
+        core.hidesPayloads = false;
+      }
     });
   }
 

@@ -20,6 +20,7 @@ import {
   time,
 } from "../../base/json/mod.ts";
 import { textOfByteString } from "../../base/text/byte_string.ts";
+import { decodeBase64Url, decodeUserClaims, JwtError } from "../../identity/mod.ts";
 import type { Connection } from "./connection.ts";
 
 /** Header in which a service of another account finds who asks. */
@@ -126,6 +127,27 @@ function nanoseconds(ms: number): bigint {
   return BigInt(Math.round(ms * NS_PER_MS));
 }
 
+/** Whether what is no JWT looks as if it was one of a bearer, spoiled. */
+function mayBeBearer(jwt: string): boolean {
+  const body = decodeBase64Url(jwt.split(".")[1] ?? "");
+  return body === null || new TextDecoder().decode(body).includes("bearer_token");
+}
+
+/**
+ * The JWT of CONNECT as others see it. Whoever has a bearer token is its user, so that nobody is
+ * shown one, refused ones included; the reference shows them in events.
+ */
+export function shownJwt({ connect: { jwt }, jwtUser }: Connection): string {
+  if (jwt === "") return "";
+  try {
+    const { nats } = jwtUser?.shown ?? decodeUserClaims(jwt);
+    return nats.bearerToken ? "" : jwt;
+  } catch (error) {
+    if (!(error instanceof JwtError)) throw error;
+    return mayBeBearer(jwt) ? "" : jwt;
+  }
+}
+
 /** What everybody may know of a client: its account and its round trip. */
 export function briefClientInfo(connection: Connection): ClientInfo {
   const info = clientInfoShape.create();
@@ -147,7 +169,7 @@ export function clientInfoOf(connection: Connection, server: NamedServer): Clien
   info.version = connect.version;
   info.server = server.name;
   info.cluster = server.cluster;
-  info.jwt = connect.jwt;
+  info.jwt = shownJwt(connection);
   info.issuerKey = textOfByteString(connection.issuerKey);
   info.nameTag = connection.jwtUser?.shown?.name ?? "";
   info.tags = connection.jwtUser?.shown?.nats.tags ?? [];

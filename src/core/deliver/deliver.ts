@@ -379,6 +379,10 @@ function tracePayload(
   m: InboundMessage,
   arrow: "<<-" | "->>",
 ): void {
+  if (core.hidesPayloads) {
+    connection.traceLine(`${arrow} MSG_PAYLOAD: ["[REDACTED]"]`);
+    return;
+  }
   const { maxTracedMsgLen, traceHeaders } = core.options;
   const end = traceHeaders && m.headerBytes > 0
     ? m.payloadStart + m.headerBytes - 4
