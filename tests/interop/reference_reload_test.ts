@@ -268,3 +268,61 @@ Deno.test({
     }
   },
 });
+
+const cli = referenceProgram("nats");
+
+/** Runs a program to its end and returns what it prints, without what no two servers share. */
+async function printed(server: Process, command: string, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return settled(server, `${decoder.decode(stdout)}${decoder.decode(stderr)}code ${code}`)
+    .replace(/\bN[A-Z2-7]{55}\b/g, "ID").replace(/\b(go|deno)\d[\d.]*/g, "RUNTIME")
+    .replace(/\d+(\.\d+)?(ms|µs|s)?/g, "#").replace(/ +/g, " ");
+}
+
+Deno.test({
+  name: "nats server config reload and --signal reload do what they do with the real server",
+  ignore: program === null || cli === null,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "natsts-reload-" });
+    const run = ["run", "-A", "--no-check", "main.ts"];
+    const both = [[program!, []], [Deno.execPath(), run]] as const;
+    const results: unknown[] = [];
+    try {
+      for (const [command, args] of both) {
+        await using server = await start(command, args, folder);
+        const pidFile = `${folder}/${server.port}.pid`;
+        const base = `pid_file: "${pidFile}"
+          accounts { $SYS { users: [ {user: sys, password: sys} ] } }\n`;
+        await reload(server, base);
+        const id = String((await server.varz()).server_id);
+        const login = ["--no-context", "--user", "sys", "--password", "sys"];
+        const ask = () =>
+          printed(server, cli!, [
+            ...login,
+            ...["--server", `nats://127.0.0.1:${server.port}`],
+            ...["server", "config", "reload", "--force", id],
+          ]);
+        const limit = async () => (await server.varz()).max_payload;
+        const seen: unknown[] = [];
+        await server.write(`${base}max_payload: 100`);
+        seen.push(await ask(), await limit());
+        await server.write(`${base}max_payload: 200\nmax_sub_tokens: 3`);
+        seen.push(await ask(), await limit());
+        await server.write(`${base}max_payload: 300`);
+        seen.push(await printed(server, command, [...args, "--signal", `reload=${pidFile}`]));
+        await until(async () => (await limit()) === 300);
+        results.push(seen);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+    assertEquals(results[1], results[0]);
+  },
+});
