@@ -66,6 +66,8 @@ export interface HttpClientTls {
   /** Authorities beside those of the system. */
   readonly authorities: readonly string[];
   readonly certificate: HttpTls | null;
+  /** Takes any certificate of a server. */
+  readonly insecure: boolean;
 }
 
 /** Asks servers. */

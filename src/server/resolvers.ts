@@ -18,6 +18,7 @@ function clientTls(tls: TlsOptions, files: ConfigSource): HttpClientTls {
   const read = (path: string): string => new TextDecoder().decode(files.readFile(path));
   return {
     authorities: tls.caFile === "" ? [] : [read(tls.caFile)],
+    insecure: tls.insecure,
     certificate: tls.certFile === "" ? null : { cert: read(tls.certFile), key: read(tls.keyFile) },
   };
 }

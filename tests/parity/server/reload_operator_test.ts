@@ -17,6 +17,7 @@ import {
   type KeyPair,
   nowS,
 } from "../../harness/jwt.ts";
+import { withCertificates } from "../../harness/certs.ts";
 import { expectViolation, LISTEN, type ReloadServer, reloadServer } from "../../harness/reload.ts";
 import { PONG } from "../../harness/raw_client.ts";
 import { JwtServer, ojwt, oKp } from "./_jwt.ts";
@@ -102,6 +103,33 @@ Deno.test("TestJWTAccountURLResolverNoFetchOnReload", async () => {
   const again = { ...options, trustedKeys: [] };
   await assertRejects(() => startServer(again), Error, "could not fetch");
 });
+
+Deno.test("TestConfigReloadAccountResolverTLSConfig", () =>
+  withCertificates(async ({ ca, server: pair, client: own }) => {
+    const a = account();
+    const web = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: pair.certPem,
+      key: pair.keyPem,
+      onListen: () => {},
+    }, () => new Response(a.jwt));
+    const config = (tls: string) =>
+      `${LISTEN} trusted_keys: ${oKp.getPublicKey()}
+      resolver: URL("https://127.0.0.1:${web.addr.port}/ngs/v1/accounts/jwt/")
+      ${tls}`;
+    {
+      await using server = await reloadServer(config(`resolver_tls {
+        cert_file: "${own.certFile}", key_file: "${own.keyFile}", ca_file: "${ca.certFile}"
+      }`));
+      await server.reload(config(""));
+      assert(!(await finds(server, a.key)));
+      await server.reload(config("resolver_tls { insecure: true }"));
+      assert(await finds(server, a.key));
+      assert(server.server.core.accounts.has(a.key));
+    }
+    await web.shutdown();
+  }));
 
 Deno.test("TestOperatorConfigReloadDoesntKillNonce", async () => {
   await using server = await reloadServer(`${LISTEN} operator: ${ojwt}\nresolver: MEMORY`);
