@@ -7,6 +7,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { headers, jwtAuthenticator } from "@nats-io/transport-node";
 import { HttpError } from "../../../src/platform/http.ts";
 import { UrlResolver } from "../../../src/resolver/url_resolver.ts";
+import { CapturedLog } from "../../harness/captured_log.ts";
+import { withCertificates } from "../../harness/certs.ts";
 import type { Json } from "../../harness/jetstream.ts";
 import {
   createAccount,
@@ -29,9 +31,12 @@ class AccountServer implements AsyncDisposable {
   readonly asked: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(readonly answer: (name: string) => string | Promise<string>) {
+  constructor(
+    readonly answer: (name: string) => string | Promise<string>,
+    readonly tls: { cert: string; key: string } | null = null,
+  ) {
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      { hostname: "127.0.0.1", port: 0, onListen: () => {}, ...tls },
       async (request) => {
         const name = new URL(request.url).pathname.split("/").at(-1)!;
         this.asked.push(name);
@@ -41,7 +46,7 @@ class AccountServer implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}/A/`;
+    return `${this.tls === null ? "http" : "https"}://127.0.0.1:${this.#server.addr.port}/A/`;
   }
 
   /** How often an account was asked for; the empty name is the question whether one is home. */
@@ -72,6 +77,30 @@ async function subscribed(client: RawClient, subject: string): Promise<void> {
 function hasInterest(server: TestServer, account: KeyPair, subject: string): boolean {
   return server.account(account.getPublicKey()).sublist.hasInterest(subject);
 }
+
+Deno.test("TestJWTAccountURLResolver", async (t) => {
+  const pair = createAccount();
+  const jwt = encodeAccount(pair, {}, {}, oKp);
+  const check = async (more: string, tls: { cert: string; key: string } | null = null) => {
+    await using accounts = new AccountServer(() => jwt, tls);
+    await using server = await start(withUrl(accounts, more));
+    assertEquals((await server.account(pair)).name, pair.getPublicKey());
+    assertEquals(accounts.count(pair), 1);
+  };
+  await withCertificates(async ({ ca, server, client }) => {
+    const tls = `resolver_tls {
+      cert_file: "${client.certFile}"
+      key_file: "${client.keyFile}"
+      ca_file: "${ca.certFile}"
+    }`;
+    await t.step("plain", () => check(tls));
+    await t.step("tls", () => check(tls, { cert: server.certPem, key: server.keyPem }));
+    await t.step("tls of an unknown authority", async () => {
+      const own = { cert: server.certPem, key: server.keyPem };
+      await assertRejects(() => check("", own), Error, "could not fetch");
+    });
+  });
+});
 
 Deno.test("TestJWTAccountURLResolverTimeout", async () => {
   const pair = createAccount();
@@ -122,6 +151,41 @@ Deno.test("TestJWTAccountURLResolverFetchFailureInServer1", async () => {
   assertEquals(accounts.count(exporter), 2);
   assert(hasInterest(server.test, importer, "test"));
   await until(() => hasInterest(server.test, exporter, "test"));
+});
+
+Deno.test("TestJWTAccountURLResolverPermanentFetchFailure", async () => {
+  const [system, exporter, importer] = [createAccount(), createAccount(), createAccount()];
+  const importing = (from: KeyPair): Json => ({
+    imports: [{ account: from.getPublicKey(), subject: "test", type: "stream" }],
+  });
+  // Each imports what the other does not export.
+  const jwts = new Map([
+    [system.getPublicKey(), encodeAccount(system, {}, {}, oKp)],
+    [exporter.getPublicKey(), encodeAccount(exporter, importing(importer), {}, oKp)],
+    [importer.getPublicKey(), encodeAccount(importer, importing(exporter), {}, oKp)],
+  ]);
+  await using accounts = new AccountServer((name) => jwts.get(name) ?? "");
+  const logger = new CapturedLog({ debug: true });
+  const config = withUrl(accounts, `system_account: ${system.getPublicKey()}`);
+  await using server = new JwtServer(await testServer({ logger }, config));
+  for (const account of [importer, exporter]) await (await server.client(account)).expect(PONG);
+  const pusher = await server.client(system);
+  await pusher.expect(PONG);
+  const push = async (subject: string, account: KeyPair): Promise<void> => {
+    const jwt = jwts.get(account.getPublicKey())!;
+    await pusher.send(`PUB ${subject} ${jwt.length}\r\n${jwt}\r\n`);
+    await pusher.flush();
+  };
+  await push(`$SYS.REQ.ACCOUNT.${importer.getPublicKey()}.CLAIMS.UPDATE`, importer);
+  await push(`$SYS.ACCOUNT.${exporter.getPublicKey()}.CLAIMS.UPDATE`, exporter);
+  const failed = (): number =>
+    logger.texts("debug", "Error adding stream import to account").length;
+  // Connecting and updating cause 3 each: 2, and 1 when importers are tried again. The Go server
+  // has a 7th, as it fetches the first account again while it builds it; here that is not needed.
+  await until(() => failed() >= 6);
+  await pusher.expectNothing();
+  assertEquals(failed(), 6);
+  assertEquals([accounts.count(importer), accounts.count(exporter)], [1, 1]);
 });
 
 Deno.test("TestJWTAccountURLResolverFetchFailurePushReorder", async () => {
