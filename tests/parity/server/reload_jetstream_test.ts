@@ -190,3 +190,42 @@ Deno.test("TestJetStreamReloadMetaCompact", async () => {
     assertEquals(options.jetStreamMetaCompact, value);
   }
 });
+
+Deno.test("TestJetStreamMultipleAccountsBasics", async () => {
+  const GB = 1024 ** 3;
+  const config = (folder: string, a: string, b: string, c: string) =>
+    LISTEN + `
+    jetstream: {max_mem_store: 64GB, max_file_store: 10TB, store_dir: "${folder}/js"}
+    accounts: {
+      A: { ${a}, users: [ {user: ua, password: pwd} ] },
+      B: { ${b}, users: [ {user: ub, password: pwd} ] },
+      C: { ${c} users: [ {user: uc, password: pwd} ] },
+    }`;
+  const small = "jetstream: {max_mem: 1GB, max_store: 1TB, max_streams: 10, max_consumers: 1k}";
+  const large = "jetstream: {max_mem: 32GB, max_store: 512GB, max_streams: 100, max_consumers: 4k}";
+  await using server = await reloadServer((folder) =>
+    config(folder, "jetstream: enabled", small, "")
+  );
+  assert(server.server.jetStream !== null);
+  const [a, b, c] = await Promise.all(
+    ["ua", "ub", "uc"].map((user) => jetStreamClient(server, user, "pwd")),
+  );
+  const expectLimits = async (client: JsClient, expected: readonly number[]): Promise<void> => {
+    const { limits } = await client.api("INFO");
+    assertEquals(
+      [limits.max_memory, limits.max_storage, limits.max_streams, limits.max_consumers],
+      expected,
+    );
+  };
+  // An account without JetStream is told so.
+  const expectNotEnabled = async (client: JsClient): Promise<void> => {
+    const { error } = await client.request("$JS.API.INFO");
+    assert(error !== undefined);
+  };
+  await expectLimits(b!, [GB, 1024 * GB, 10, 1000]);
+  await expectNotEnabled(c!);
+  await server.reload(config(server.folder, "jetstream: disabled", large, `${small},`));
+  await expectNotEnabled(a!);
+  await expectLimits(b!, [32 * GB, 512 * GB, 100, 4000]);
+  await expectLimits(c!, [GB, 1024 * GB, 10, 1000]);
+});

@@ -195,3 +195,33 @@ Deno.test("TestMonitorAccountzAccountIssuerUpdate", async () => {
   await server.reload(config(second));
   assertEquals(await issuer(), second.getPublicKey());
 });
+
+Deno.test("TestJWTOperatorPinnedAccounts", async () => {
+  const accounts = [account(), account(), account(), account()] as const;
+  const common = `${LISTEN} operator: ${ojwt}
+    system_account: ${accounts[0].key}
+    ${preload(...accounts)}`;
+  const pinned = (...of: readonly { key: string }[]) =>
+    `${common}\nresolver_pinned_accounts: [${of.map(({ key }) => key).join(", ")}]`;
+  const [system, first, second, third] = accounts;
+  await using server = await reloadServer(pinned(first, second));
+  const passes = async (...of: readonly { pair: KeyPair }[]): Promise<void> => {
+    for (const { pair } of of) await (await new JwtServer(server).client(pair)).expect(PONG);
+  };
+  const failures = (): number => Number(server.server.varz().pinned_account_fails ?? 0);
+  const fails = async ({ pair }: { pair: KeyPair }): Promise<void> => {
+    const before = failures();
+    await expectViolation(await new JwtServer(server).client(pair));
+    assertEquals(failures(), before + 1);
+  };
+  await passes(system, first, second);
+  await fails(third);
+  await server.reload(pinned(second, third));
+  await passes(system, second, third);
+  await fails(first);
+  await server.reload(common);
+  await passes(...accounts);
+  await server.reload(pinned(second, third));
+  await passes(system, second, third);
+  await fails(first);
+});

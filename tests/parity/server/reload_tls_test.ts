@@ -1,4 +1,4 @@
-// Ports: server/reload_test.go, server/server_test.go, server/monitor_test.go, test/tls_test.go
+// Ports: server/reload_test.go, server/client_test.go, server/server_test.go, server/monitor_test.go, test/tls_test.go
 /**
  * Reloads that change certificates and other rules of TLS.
  *
@@ -19,6 +19,7 @@ import {
   type TestCertificates,
   withCertificates,
 } from "../../harness/certs.ts";
+import { connz } from "../../../src/monitor/mod.ts";
 import { LISTEN, reloadServer } from "../../harness/reload.ts";
 import type { TestServer } from "../../harness/server.ts";
 
@@ -238,4 +239,69 @@ Deno.test("TestMonitorReloadTLSConfig", () =>
     assert(!(await names()).includes("127.0.0.1"));
     await server.reload(config(certificate));
     assertStringIncludes(await names(), "127.0.0.1");
+  }));
+
+/** What /connz says of the TLS of the only client. */
+function shownTls(server: TestServer): { first: boolean; version: string } {
+  const [shown] = connz(server.server).connections!;
+  return { first: shown!.tls_first ?? false, version: shown!.tls_version ?? "" };
+}
+
+/** A client with or without "TLS first"; resolves when it is gone again. */
+async function comes(
+  server: TestServer,
+  ca: IssuedCertificate,
+  handshakeFirst: boolean,
+): Promise<{ first: boolean; version: string }> {
+  const client = await secure(server, ca, null, { tls: { ca: ca.certPem, handshakeFirst } });
+  const shown = shownTls(server);
+  await client.close();
+  await server.clientsCount(0);
+  return shown;
+}
+
+Deno.test("TestTLSClientHandshakeFirst", () =>
+  withCertificates(async ({ ca, server: pair }) => {
+    const config = (first: string) =>
+      tlsBlock(pair, `first: ${first}`).replace("timeout: 2", "timeout: 1");
+    await using server = await reloadServer(config("true"));
+    await assertRejects(() => comes(server, ca, false));
+    assertEquals((await comes(server, ca, true)).first, true);
+    await server.reload(config("false"));
+    await assertRejects(() => comes(server, ca, true));
+    assertEquals((await comes(server, ca, false)).first, false);
+    await server.reload(config("true"));
+    assertEquals((await comes(server, ca, true)).first, true);
+  }));
+
+Deno.test("TestTLSClientHandshakeFirstFallbackDelay", () =>
+  withCertificates(async ({ ca, server: pair }) => {
+    const config = (first: string) =>
+      tlsBlock(pair, `first: ${first}`).replace("timeout: 2", "timeout: 1");
+    await using server = await reloadServer(config("auto"));
+    assertEquals((await comes(server, ca, false)).first, false);
+    await server.reload(config(`"1s"`));
+    const startMs = performance.now();
+    assertEquals((await comes(server, ca, true)).first, true);
+    // It did not wait for the fallback.
+    assert(performance.now() - startMs < 500);
+  }));
+
+Deno.test("TestTLSClientHandshakeFirstFallbackDelayAndAllowNonTLS", () =>
+  withCertificates(async ({ ca, server: pair }) => {
+    const config = (first: string) =>
+      `${
+        tlsBlock(pair, `first: ${first}`).replace("timeout: 2", "timeout: 1")
+      }\nallow_non_tls: true`;
+    await using server = await reloadServer(config("true"));
+    assertEquals((await comes(server, ca, true)).first, true);
+    await assertRejects(() => comes(server, ca, false));
+    await assertRejects(() => plain(server));
+    await server.clientsCount(0);
+    await server.reload(config(`"25ms"`));
+    assertEquals((await comes(server, ca, true)).first, true);
+    assertEquals((await comes(server, ca, false)).first, false);
+    const client = await plain(server);
+    assertEquals(shownTls(server), { first: false, version: "" });
+    await client.close();
   }));
