@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
 import {
   answer,
   type CalloutHandler,
@@ -14,12 +14,22 @@ import {
   createUserKey,
   inSeconds,
   ISSUER,
+  issuerKeys,
+  newUser,
   serveCallout,
   userIn,
 } from "../harness/callout.ts";
 import { CapturedLog } from "../harness/captured_log.ts";
 import type { Json } from "../harness/jetstream.ts";
-import { createAccount, createUser, encodeClaims, encodeUser, signNonce } from "../harness/jwt.ts";
+import {
+  createAccount,
+  createUser,
+  encodeAccount,
+  encodeClaims,
+  encodeOperator,
+  encodeUser,
+  signNonce,
+} from "../harness/jwt.ts";
 import { RawClient } from "../harness/raw_client.ts";
 import { referenceProgram, ReferenceServer } from "../harness/reference_server.ts";
 import { testServer, until } from "../harness/server.ts";
@@ -40,13 +50,13 @@ async function serve(
   port: number,
   handler: CalloutHandler,
   warnings: () => string[],
+  login: ConnectionOptions,
 ): Promise<Side> {
   const requests: CalloutRequest[] = [];
   const service = await connect({
     servers: `127.0.0.1:${port}`,
-    user: "auth",
-    pass: "pwd",
     reconnect: false,
+    ...login,
   });
   await serveCallout(service, (request, message) => {
     requests.push(request);
@@ -59,6 +69,7 @@ async function withBoth(
   config: string,
   handler: CalloutHandler,
   use: (theirs: Side, ours: Side) => Promise<void>,
+  login: ConnectionOptions = { user: "auth", pass: "pwd" },
 ): Promise<void> {
   const file = await Deno.makeTempFile({ suffix: ".conf" });
   try {
@@ -75,8 +86,9 @@ async function withBoth(
       reference.port,
       handler,
       () => [...heard.matchAll(/\[WRN\] (.*)/g)].map(([, text]) => text!),
+      login,
     );
-    const ours = await serve(natsts.port, handler, () => logger.texts("warn"));
+    const ours = await serve(natsts.port, handler, () => logger.texts("warn"), login);
     try {
       await use(theirs, ours);
     } finally {
@@ -256,5 +268,59 @@ Deno.test({
         }
       }
     });
+  },
+});
+
+Deno.test({
+  name: "who only claims to be a user of the service is asked about, other than by the real server",
+  ignore: program === null,
+  fn: async () => {
+    const config = `
+      authorization {
+        timeout: 1
+        users: [ { user: auth, password: pwd }, { user: bob, password: b } ]
+        auth_callout { issuer: "${ISSUER}", auth_users: [ auth ] }
+      }
+    `;
+    await withBoth(config, () => null, async (theirs, ours) => {
+      // Nobody has checked the nkey: the password is what let it in.
+      const connect = { nkey: "auth", user: "bob", pass: "b" };
+      assertEquals((await hears(theirs.port, connect, null)).text.slice(0, 4), "PONG");
+      assertEquals(theirs.requests.length, 0);
+      const { text } = await hears(ours.port, connect, null);
+      assertEquals(text, "-ERR 'Authorization Violation'\r\n");
+      assertEquals(ours.requests.length, 1);
+    });
+  },
+});
+
+Deno.test({
+  name:
+    "answers that a stranger has signed for an account count, other than by the real server, not",
+  ignore: program === null,
+  fn: async () => {
+    const [system, stranger] = [createAccount(), createAccount()];
+    const service = newUser(issuerKeys);
+    const claims = { authorization: { auth_users: [service.key], allowed_accounts: ["*"] } };
+    const config = `
+      operator: ${encodeOperator()}
+      system_account: ${system.getPublicKey()}
+      resolver: MEM
+      resolver_preload: {
+        ${ISSUER}: ${encodeAccount(issuerKeys, claims)}
+        ${system.getPublicKey()}: ${encodeAccount(system)}
+      }
+    `;
+    const handler: CalloutHandler = (request) => {
+      const jwt = encodeUser(request.user, issuerKeys);
+      return answer(request, { jwt, issuer_account: ISSUER }, {}, stranger);
+    };
+    await withBoth(config, handler, async (theirs, ours) => {
+      const { jwt } = newUser(issuerKeys, { bearer_token: true });
+      assertEquals((await hears(theirs.port, { jwt }, null)).text.slice(0, 4), "PONG");
+      const { text } = await hears(ours.port, { jwt }, null);
+      assertEquals(text, "-ERR 'Authorization Violation'\r\n");
+      assertEquals(ours.warnings().slice(-1), ["Auth callout signing key is unknown"]);
+    }, service.credentials);
   },
 });

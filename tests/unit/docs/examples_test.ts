@@ -46,6 +46,7 @@ for (
     "docs/operations.md",
     "docs/jetstream.md",
     "docs/operator_mode.md",
+    "docs/auth_callout.md",
     "docs/system_account.md",
     "docs/tracing.md",
   ]
