@@ -59,7 +59,8 @@ function statusOf(status: CertificateStatus): CertStatus {
 
 /** One responder on 127.0.0.1. */
 export class OcspResponder implements AsyncDisposable {
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #port: number;
   readonly #statuses = new Map<string, CertificateStatus>();
   #answering: Answering | null = null;
   /** Questions that were answered. */
@@ -70,10 +71,25 @@ export class OcspResponder implements AsyncDisposable {
   rewrite: ((answer: Uint8Array) => Uint8Array | Response | Promise<Response>) | null = null;
 
   private constructor() {
-    this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    this.#server = this.#serve(0);
+    this.#port = this.#server.addr.port;
+  }
+
+  #serve(port: number): Deno.HttpServer<Deno.NetAddr> {
+    return Deno.serve(
+      { hostname: "127.0.0.1", port, onListen: () => {} },
       (request) => this.#respond(request),
     );
+  }
+
+  /** Closes the port. */
+  async stop(): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  /** Opens the port again. */
+  resume(): void {
+    this.#server = this.#serve(this.#port);
   }
 
   static listen(): OcspResponder {
@@ -81,7 +97,7 @@ export class OcspResponder implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   /** Begins to answer. */
@@ -160,7 +176,7 @@ export class OcspResponder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    await this.stop();
   }
 }
 
