@@ -21,7 +21,7 @@ export interface EventServer extends MonitoredServer {
   /** What `/varz` shows. */
   varz(): Record<string, unknown>;
   /** Reads the configuration again; rejects with what cannot be changed. */
-  readonly reload?: () => Promise<void>;
+  reload(): Promise<void>;
   /** Tells a client that the server is about to go. False when it would not understand. */
   announceLameDuck(connection: Connection): boolean;
 }

@@ -184,7 +184,18 @@ function onConnection(sender: SystemSender, act: (cid: number) => void): Service
 /** The services that only the server with the id in their subject has, by name. */
 export function controlServices(sender: SystemSender): ReadonlyMap<string, ServiceHandler> {
   const { server } = sender;
-  const services = new Map<string, ServiceHandler>([
+  return new Map<string, ServiceHandler>([
+    [
+      "RELOAD",
+      answering(sender, plainFilter, async () => {
+        try {
+          await server.reload();
+        } catch (error) {
+          throw new BadRequestError((error as Error).message, { cause: error });
+        }
+        return "";
+      }, false),
+    ],
     [
       "KICK",
       onConnection(sender, (cid) => {
@@ -206,16 +217,4 @@ export function controlServices(sender: SystemSender): ReadonlyMap<string, Servi
       }),
     ],
   ]);
-  if (server.reload !== undefined) {
-    const reload = answering(sender, plainFilter, async () => {
-      try {
-        await server.reload!();
-      } catch (error) {
-        throw new BadRequestError((error as Error).message, { cause: error });
-      }
-      return "";
-    }, false);
-    services.set("RELOAD", reload);
-  }
-  return services;
 }
