@@ -35,7 +35,7 @@ export * from "./operator_options.ts";
 export * from "./options.ts";
 export { processConfigFile, processConfigText, type ProcessRules } from "./process.ts";
 export { redactArgs } from "./redact_args.ts";
-export { checkTlsFiles, TlsFileError } from "./tls_files.ts";
+export { checkTlsFiles } from "./tls_files.ts";
 export * from "./tls_options.ts";
 export { unbuiltFeatures } from "./unbuilt.ts";
 export * from "./url.ts";

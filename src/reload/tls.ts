@@ -10,7 +10,8 @@ import { ClosedState } from "../core/connection/closed_state.ts";
 import { ClientTls, matchesPinned } from "../server/client_tls.ts";
 import type { Server } from "../server/server.ts";
 import { type Change, ReloadError } from "./change.ts";
-import { checkTlsFiles, type Options, TlsFileError } from "../config/mod.ts";
+import { checkTlsFiles, type Options } from "../config/mod.ts";
+import type { ConfigSource } from "../platform/config_source.ts";
 
 /**
  * TLS as `options` ask for it; null for none. Throws {@linkcode ReloadError} when a certificate
@@ -18,11 +19,28 @@ import { checkTlsFiles, type Options, TlsFileError } from "../config/mod.ts";
  */
 export function newTls(server: Server, options: Options): ClientTls | null {
   if (options.tlsConfig === null) return null;
+  const files = readOnce(server.env.files);
   try {
-    return new ClientTls(server.options, options.tlsConfig, server.env);
+    // A key that is not the certificate's shows only here, and not when they are loaded.
+    checkTlsFiles(options.tlsConfig, files);
+    return new ClientTls(server.options, options.tlsConfig, { ...server.env, files });
   } catch (error) {
     throw new ReloadError((error as Error).message, { cause: error });
   }
+}
+
+/** Files that are the same each time they are read, whoever replaces them meanwhile. */
+function readOnce(source: ConfigSource): ConfigSource {
+  const contents = new Map<string, Uint8Array>();
+  return {
+    readFile: (path) => {
+      const bytes = contents.get(path) ?? source.readFile(path);
+      contents.set(path, bytes);
+      return bytes.slice();
+    },
+    env: (name) => source.env(name),
+    stat: (path) => source.stat(path),
+  };
 }
 
 /** Serves clients that come from now on with `tls`; those that are here notice nothing. */
@@ -61,11 +79,9 @@ export async function reloadCertificates(server: Server): Promise<string> {
   if (present === null) return "";
   let tls: ClientTls | null;
   try {
-    // A key that is not the certificate's shows only here, and not when they are loaded.
-    checkTlsFiles(server.options.tlsConfig!, server.env.files);
     tls = newTls(server, server.options);
   } catch (error) {
-    if (!(error instanceof ReloadError || error instanceof TlsFileError)) throw error;
+    if (!(error instanceof ReloadError)) throw error;
     return error.message;
   }
   if (tls === null || tls.isLike(present)) return "";

@@ -3,9 +3,19 @@
  *
  * @module
  */
-import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertNotEquals,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { applyBaseline, emptyOptions, processConfigText } from "../../../src/config/mod.ts";
+import { Server } from "../../../src/mod.ts";
+import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
+import { systemEnvironment } from "../../../src/platform/deno/environment.ts";
+import { reloadCertificates } from "../../../src/reload/tls.ts";
 import { CapturedLog } from "../../harness/captured_log.ts";
 import { withCertificates } from "../../harness/certs.ts";
 import { LISTEN, reloadServer } from "../../harness/reload.ts";
@@ -101,4 +111,31 @@ Deno.test("without reload_interval nobody looks, and a reload turns it on and of
     await new Promise((resolve) => setTimeout(resolve, 50));
     assertEquals(seen(), 1);
     assertStringIncludes(log.texts("notice", "Reloaded: tls").join(), "tls = enabled");
+  }));
+
+Deno.test("a certificate replaced between two reads is not served with the former key", () =>
+  withCertificates(async ({ factory, ca, server: pair }) => {
+    const next = await factory.issue("next", { subject: "CN=localhost", names: [...NAMES] }, ca);
+    const source = systemConfigSource();
+    /** Reads of the certificate that still find the former one. */
+    let former = Infinity;
+    const options = emptyOptions();
+    const config = `${LISTEN} tls { cert_file: "${pair.certFile}", key_file: "${pair.keyFile}" }`;
+    processConfigText(options, config, source);
+    applyBaseline(options);
+    await using server = new Server(options, {
+      ...systemEnvironment(new CapturedLog()),
+      files: {
+        ...source,
+        readFile: (path) =>
+          source.readFile(path === pair.certFile && former-- <= 0 ? next.certFile : path),
+      },
+    });
+    server.start();
+    const { tls } = server;
+    former = 1;
+    assertEquals(await reloadCertificates(server), "");
+    assertStrictEquals(server.tls, tls);
+    assertNotEquals(await reloadCertificates(server), "");
+    assertStrictEquals(server.tls, tls);
   }));
