@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, sign } from "node:crypto";
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "@nats-io/nkeys";
 
 export { createAccount, createOperator, createUser, fromSeed, type KeyPair };
@@ -28,6 +30,29 @@ function base64Url(text: string | Uint8Array): string {
     .replaceAll("=", "");
 }
 
+/** DER of a PKCS #8 key of Ed25519 up to its 32 bytes. */
+const PKCS8 = Uint8Array.fromHex("302e020100300506032b657004220420");
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** The 32 bytes that a seed stands for, after its two bytes of prefix. */
+function rawSeed(pair: KeyPair): Uint8Array {
+  let bits = "";
+  for (const byte of pair.getSeed()) {
+    bits += BASE32.indexOf(String.fromCharCode(byte)).toString(2).padStart(5, "0");
+  }
+  return Uint8Array.from({ length: 32 }, (_, i) => parseInt(bits.slice(16 + 8 * i, 24 + 8 * i), 2));
+}
+
+/** Signs as `pair.sign` does, which takes a hundred times as long. */
+function signWith(pair: KeyPair, text: string): Uint8Array {
+  const key = createPrivateKey({
+    key: Buffer.of(...PKCS8, ...rawSeed(pair)),
+    format: "der",
+    type: "pkcs8",
+  });
+  return new Uint8Array(sign(null, new TextEncoder().encode(text), key));
+}
+
 /** Signs claims of version 2, whatever they say. */
 export function encodeClaims(
   claims: Record<string, unknown>,
@@ -41,7 +66,7 @@ export function encodeClaims(
     ...claims,
   };
   const payload = `${base64Url(JSON.stringify(header))}.${base64Url(JSON.stringify(complete))}`;
-  return `${payload}.${base64Url(signer.sign(new TextEncoder().encode(payload)))}`;
+  return `${payload}.${base64Url(signWith(signer, payload))}`;
 }
 
 /** What the standard part of claims says. */
@@ -149,5 +174,5 @@ export function encodeActivation(
 
 /** Signature of a nonce as CONNECT carries it. */
 export function signNonce(user: KeyPair, nonce: string): string {
-  return base64Url(user.sign(new TextEncoder().encode(nonce)));
+  return base64Url(signWith(user, nonce));
 }
