@@ -16,6 +16,7 @@ import {
   storedMsgShape,
   toApiError,
 } from "../../jsapi/mod.ts";
+import { DiskError } from "../../platform/mod.ts";
 import { LoadCode, StoredMsg, StoreError } from "../../store/mod.ts";
 import { deleteMsg } from "../stream/removal.ts";
 import type { Handler } from "./api.ts";
@@ -77,7 +78,7 @@ function removeMsg(request: ApiRequest): ResponseFields {
       return [value(errorField, apiError("JSSequenceNotFoundErrF", { seq }))];
     }
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
+    if (!(error instanceof StoreError || error instanceof DiskError)) throw error;
     return [value(errorField, toApiError(error, "JSStreamMsgDeleteFailedF"))];
   }
   return SUCCESS;

@@ -16,6 +16,7 @@ import {
   toApiError,
   withVersioningOf,
 } from "../../jsapi/mod.ts";
+import { DiskError } from "../../platform/mod.ts";
 import { isValidAssetName } from "../../subject/mod.ts";
 import { type ConsumerStore, StoreError } from "../../store/mod.ts";
 import type { Stream } from "../stream/stream.ts";
@@ -209,9 +210,9 @@ function make(stream: Stream, config: ConsumerConfig, options: AddConsumerOption
     if (config.rateLimit !== 0) setRateLimit(consumer);
     return consumer;
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
+    if (!(error instanceof StoreError || error instanceof DiskError)) throw error;
     // What was there before must not be lost.
-    if (isNew) store?.delete();
+    if (isNew && options.recovering === undefined) store?.delete();
     if (options.recovering !== undefined && error.code === "corrupt_state") {
       moveAside(stream, name);
     }

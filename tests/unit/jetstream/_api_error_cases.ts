@@ -309,6 +309,8 @@ const REQUESTS: readonly ErrorCase[] = [
   publish("", "big.3"),
   api("", "STREAM.MSG.DELETE.BIG", { seq: 2 }),
   api("JSSequenceNotFoundErrF", "STREAM.MSG.DELETE.BIG", { seq: 2 }),
+  stream("", "MEM", { subjects: ["mem.>"], storage: "memory" }),
+  api("JSStreamSnapshotErrF", "STREAM.SNAPSHOT.MEM", { deliver_subject: "d" }),
   api("JSSnapshotDeliverSubjectInvalidErr", "STREAM.SNAPSHOT.S", { deliver_subject: "d.*" }),
   api("JSStreamNameExistRestoreFailedErr", "STREAM.RESTORE.S", {
     config: { name: "S", subjects: ["s.>"] },
