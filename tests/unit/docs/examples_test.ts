@@ -44,6 +44,7 @@ for (
 for (
   const path of [
     "docs/operations.md",
+    "docs/accounts.md",
     "docs/jetstream.md",
     "docs/operator_mode.md",
     "docs/auth_callout.md",
