@@ -14,13 +14,21 @@ import { nuid } from "../base/text/nuid.ts";
 import type { Account } from "../core/account/account.ts";
 import { InternalClient } from "../core/internal/internal_client.ts";
 import { appendHeader } from "../protocol/mod.ts";
-import { type EventServer, serverInfo } from "./server_info.ts";
+import { type EventServer, type ServerInfo, serverInfo } from "./server_info.ts";
 
 interface Outgoing {
   readonly account: Account;
   readonly subject: string;
   readonly text: string;
   readonly encoding: ContentEncoding | null;
+}
+
+/** The fields with which each event begins. */
+export interface EventHead {
+  readonly type: string;
+  readonly id: string;
+  readonly timestamp: string;
+  readonly server: ServerInfo;
 }
 
 /** What is wrong with a request. */
@@ -56,7 +64,7 @@ export class SystemSender {
   }
 
   /** The server as it names itself in the next message. */
-  serverInfo(): ReturnType<typeof serverInfo> {
+  serverInfo(): ServerInfo {
     return serverInfo(this.server, ++this.#sequence);
   }
 
@@ -71,7 +79,7 @@ export class SystemSender {
   }
 
   /** The fields with which each event of `type` begins. */
-  eventHead(type: string) {
+  eventHead(type: string): EventHead {
     const { clock, random } = this.server.env;
     return {
       type: `io.nats.server.advisory.v1.${type}`,

@@ -34,8 +34,26 @@ function sortedRecord<T>(entries: ReadonlyMap<string, T>): Record<string, T> | u
   return Object.fromEntries([...entries].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
+/** A server as it names itself, in the reference's fields and order. */
+export interface ServerInfo {
+  readonly name: string;
+  readonly host: string;
+  readonly id: string;
+  readonly cluster: string | undefined;
+  readonly domain: string | undefined;
+  readonly ver: string;
+  readonly tags: string[] | undefined;
+  readonly metadata: Record<string, string> | undefined;
+  readonly feature_flags: Record<string, boolean> | undefined;
+  readonly jetstream: boolean;
+  readonly flags: number;
+  /** Counts what the server has sent. */
+  readonly seq: number;
+  readonly time: string;
+}
+
 /** The server as it is now; `sequence` counts what it has sent. */
-export function serverInfo(server: EventServer, sequence: number) {
+export function serverInfo(server: EventServer, sequence: number): ServerInfo {
   const { info, options, env } = server;
   return {
     name: info.server_name,
