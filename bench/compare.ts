@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { ACCOUNT_CASES } from "./account_cases.ts";
 import { CORE_CASES } from "./core_cases.ts";
 import { type Kind, measure, type Measured, median, option } from "./harness.ts";
 import { JETSTREAM_CASES } from "./jetstream_cases.ts";
@@ -19,7 +20,9 @@ const wanted = option("case", "");
 const starts: Record<Kind, number[]> = { natsts: [], go: [] };
 console.log("case;natsts msgs/s;go msgs/s;ratio median;ratio min;ratio max;cpu natsts/go;goal");
 for (
-  const benchmark of [...CORE_CASES, ...JETSTREAM_CASES].filter(({ name }) => name.includes(wanted))
+  const benchmark of [...CORE_CASES, ...ACCOUNT_CASES, ...JETSTREAM_CASES].filter(({ name }) =>
+    name.includes(wanted)
+  )
 ) {
   const own: Measured[] = [];
   const go: Measured[] = [];

@@ -14,6 +14,8 @@ export interface Case {
   readonly args: readonly string[];
   /** Arguments of a command that runs beside it and takes or answers the messages. */
   readonly beside?: readonly string[];
+  /** `user:password` of the command that is measured, and of the one beside it. */
+  readonly logins?: readonly [own: string, beside: string];
   /** Commands that run before and do not count. */
   readonly prepare?: readonly (readonly string[])[];
   /** Content of the configuration file; `DIR` in it is a fresh directory. */
@@ -58,9 +60,13 @@ export function startServer(kind: Kind, port: number, more: readonly string[]): 
     : new Deno.Command(Deno.execPath(), { args: [...own, ...args], stderr: "null" }).spawn();
 }
 
-async function run(port: number, args: readonly string[]): Promise<number> {
+function urlOf(port: number, login: string | undefined): string {
+  return `nats://${login === undefined ? "" : `${login}@`}127.0.0.1:${port}`;
+}
+
+async function run(port: number, args: readonly string[], login?: string): Promise<number> {
   const { stdout, stderr } = await new Deno.Command("nats", {
-    args: ["-s", `nats://127.0.0.1:${port}`, "bench", ...args, "--no-progress"],
+    args: ["-s", urlOf(port, login), "bench", ...args, "--no-progress"],
     stdout: "piped",
     stderr: "piped",
   }).output();
@@ -105,7 +111,7 @@ export async function measure(kind: Kind, benchmark: Case): Promise<Measured> {
   try {
     await waitForPort(port);
     const startMs = performance.now() - beganMs;
-    for (const args of benchmark.prepare ?? []) await run(port, args);
+    for (const args of benchmark.prepare ?? []) await run(port, args, benchmark.logins?.[0]);
     const idleMs = cpuMsOf(server.pid);
     const rate = await rateOf(port, benchmark);
     return { rate, cpuMs: cpuMsOf(server.pid) - idleMs, startMs };
@@ -116,23 +122,23 @@ export async function measure(kind: Kind, benchmark: Case): Promise<Measured> {
   }
 }
 
-async function rateOf(port: number, { args, beside }: Case): Promise<number> {
-  if (beside === undefined) return await run(port, args);
+async function rateOf(port: number, { args, beside, logins }: Case): Promise<number> {
+  if (beside === undefined) return await run(port, args, logins?.[0]);
   if (beside[0] === "service") {
     const service = new Deno.Command("nats", {
-      args: ["-s", `nats://127.0.0.1:${port}`, "bench", ...beside, "--no-progress"],
+      args: ["-s", urlOf(port, logins?.[1]), "bench", ...beside, "--no-progress"],
       stdout: "null",
       stderr: "null",
     }).spawn();
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    const rate = await run(port, args);
+    const rate = await run(port, args, logins?.[0]);
     service.kill("SIGKILL");
     await service.status;
     return rate;
   }
-  const receiving = run(port, beside);
+  const receiving = run(port, beside, logins?.[1]);
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  await run(port, args);
+  await run(port, args, logins?.[0]);
   return await receiving;
 }
 
