@@ -21,7 +21,7 @@ import type { Stream } from "../../src/jetstream/stream/stream.ts";
 import type { StartOptions } from "../../src/mod.ts";
 import { Inbox, type TestServer, testServer } from "./server.ts";
 
-const DEADLINE_MS = 5000;
+const DEADLINE_MS = 15_000;
 const decoder = new TextDecoder();
 
 /** `error` of an API response. */
