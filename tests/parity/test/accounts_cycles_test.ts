@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { emptyOptions, processConfigText } from "../../../src/config/mod.ts";
 import { Account } from "../../../src/core/account/account.ts";
 import { addServiceImport, addStreamImport } from "../../../src/core/account/imports.ts";
@@ -81,6 +81,7 @@ async function askThrough(accounts: string): Promise<void> {
   const service = await server.connect({ user: "x", pass: "x" });
   service.subscribe("foo", { callback: (_error, message) => void message.respond("HELLO") });
   await service.flush();
+  assert(server.account("B").sublist.hasInterest("foo"));
   const client = await server.connect();
   assertEquals((await client.request("foo", "", { timeout: 1000 })).string(), "HELLO");
 }
@@ -150,7 +151,7 @@ Deno.test("TestAccountSubjectMapping", async () => {
   for (let i = 0; i < count; i++) {
     const tokens = (await inbox.next())!.subject.split(".").slice(1).map(Number);
     assertEquals(tokens.slice(0, 2), [i, count - i]);
-    assertEquals(tokens[2]! >= 0 && tokens[2]! <= 9, true);
+    assert(tokens[2]! >= 0 && tokens[2]! <= 9);
     partitions.push(tokens[2]!);
   }
   for (let i = 0; i < count; i++) {
