@@ -21,6 +21,7 @@ import type { JetStream } from "../engine/jet_stream.ts";
 import { MsgHeader } from "../stream/header_names.ts";
 
 import { accountHandlers } from "./account_handlers.ts";
+import { accountPurgeHandlers } from "./account_purge.ts";
 import { consumerHandlers } from "./consumer_handlers.ts";
 import { messageHandlers } from "./message_handlers.ts";
 import { ApiRequest, encodeResponse, NoAnswer, type ResponseFields } from "./request.ts";
@@ -73,6 +74,7 @@ export class Api {
     this.restores = new RestoreHandlers(js);
     const all = [
       ...accountHandlers,
+      ...accountPurgeHandlers,
       ...streamHandlers,
       ...consumerHandlers,
       ...messageHandlers,
