@@ -46,8 +46,11 @@ export class InboundMessage {
    * `payload`, exactly as it goes out again: then delivery copies it in one piece.
    */
   contiguous = false;
-  /** The subject is the one to show, wherever the message goes. */
-  keepsSubject = false;
+  /**
+   * Where the message goes, a byte string, when its subject is only the one to show, as consumers
+   * do with stored messages; empty otherwise.
+   */
+  target = "";
 
   /** Gives the message, whose arguments are its own, another body, which ends with CR LF. */
   replaceBody(body: Uint8Array, headerBytes: number): void {
@@ -83,6 +86,12 @@ export class InboundMessage {
     this.headerSizeEnd = this.sizeStart - 1;
     this.headerSizeStart = this.headerSizeEnd - header.length + 1;
     this.contiguous = false;
+  }
+
+  /** Where the message goes, as a byte string. */
+  destination(): string {
+    if (this.target !== "") return this.target;
+    return byteStringOf(this.args, this.subjectStart, this.subjectEnd);
   }
 
   /** Forgets the buffers, so that they can be collected. */

@@ -230,7 +230,7 @@ export function isStalled(core: Core, from: Connection | null, { out }: Connecti
 
 /** The subject that an importer of a stream sees of a message; null is that of the message. */
 export function shownSubject(link: StreamImport | null, m: InboundMessage): string | null {
-  if (link === null || m.keepsSubject) return null;
+  if (link === null || m.target !== "") return null;
   return link.localSubject(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
 }
 

@@ -96,11 +96,11 @@ export function deliverServiceRequest(
   const share = hop === null ? link.share : hop.share;
   const info = clientInfo(core, from, account, link, m, hop, share, reply);
   if (owed !== null) reply = owed.subject;
-  const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
+  const subject = m.destination();
   const target = mapped(exporter, link.exporterSubject(subject));
   const message = new InboundMessage();
   copyBody(message, m, info);
-  message.address(target, reply);
+  address(message, target, reply, m);
   const next = { service, share, previous: hop };
   const { trace } = core;
   const delivered = trace === null
@@ -214,6 +214,16 @@ function copyBody(to: InboundMessage, m: InboundMessage, info: string): void {
   to.sizeBytes = message.length - 2;
 }
 
+/** Sends `to` to `target`; it shows the subject that `m` shows, if that is not where `m` goes. */
+function address(to: InboundMessage, target: string, reply: string, m: InboundMessage): void {
+  if (m.target === "") {
+    to.address(target, reply);
+    return;
+  }
+  to.address(byteStringOf(m.args, m.subjectStart, m.subjectEnd), reply);
+  to.target = target;
+}
+
 /** Brings what a service of `account` answers to the requester's account. */
 export function deliverServiceReply(
   core: Core,
@@ -223,7 +233,7 @@ export function deliverServiceReply(
   hop: ServiceHop | null,
 ): void {
   const replies = account.replies(core);
-  const owed = replies.find(byteStringOf(m.args, m.subjectStart, m.subjectEnd));
+  const owed = replies.find(m.destination());
   if (owed === undefined || comesBack(hop, owed.service)) return;
   const { importer, service, share, responseType } = owed;
   let reply = m.replyStart < 0 ? "" : byteStringOf(m.args, m.replyStart, m.replyEnd);
@@ -246,7 +256,7 @@ export function deliverServiceReply(
   const target = mapped(importer, owed.reply);
   const message = new InboundMessage();
   copyBody(message, m, "");
-  message.address(target, reply);
+  address(message, target, reply, m);
   const next = { service, share, previous: hop };
   const { trace } = core;
   const delivered = trace === null

@@ -93,7 +93,7 @@ export class InternalClient {
     this.#depth++;
     try {
       this.#fill(message, nested, subject, reply, headers, payload);
-      message.keepsSubject = target !== subject;
+      message.target = target === subject ? "" : target;
       return deliverToMatches(this.core, null, account, found, message);
     } finally {
       this.#depth--;
@@ -102,11 +102,13 @@ export class InternalClient {
   }
 
   /**
-   * Delivers a stored message to those in `found`, straight from where it is stored. `reply` are
-   * the first `replyBytes` bytes of a buffer. Everything is borrowed for the call.
+   * Delivers a stored message to those in `found`, which are interested in `target`, straight from
+   * where it is stored. `reply` are the first `replyBytes` bytes of a buffer. Everything is
+   * borrowed for the call.
    */
   deliverStored(
     account: Account,
+    target: string,
     found: SublistResult<Subscription>,
     stored: StoredMsg,
     reply: Uint8Array,
@@ -150,7 +152,7 @@ export class InternalClient {
     m.payloadStart = headerBytes > 0 ? stored.headersAt : stored.payloadAt;
     m.payloadEnd = stored.payloadEnd + 2;
     m.contiguous = false;
-    m.keepsSubject = true;
+    m.target = target;
     const { trace } = this.core;
     this.core.trace = null;
     this.#depth++;

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { byteStringOf } from "../../base/text/byte_string.ts";
 import { type InboundMessage, setMessageHeader } from "../../protocol/mod.ts";
 import type { Account } from "../account/account.ts";
 import type { ServiceImport } from "../account/imports.ts";
@@ -30,7 +29,7 @@ export interface CrossingMessage {
 
 function deliver(core: Core, from: Connection | null, crossing: CrossingMessage): boolean {
   const { account, message, hop } = crossing;
-  const found = account.sublist.matchBytes(message.args, message.subjectStart, message.subjectEnd);
+  const found = account.sublist.match(message.destination());
   return deliverToMatches(core, from, account, found, message, hop);
 }
 
@@ -51,8 +50,7 @@ function deliverUntraced(
 }
 
 function addEvent(trace: MessageTrace, { account, from, message }: CrossingMessage): void {
-  const to = byteStringOf(message.args, message.subjectStart, message.subjectEnd);
-  trace.addServiceImport(account, from, to);
+  trace.addServiceImport(account, from, message.destination());
 }
 
 /** Delivers a request to the exporter of `link`. Returns whether anybody got it. */

@@ -158,6 +158,7 @@ function deliverTaken(
   const found = request === null ? o.match(target) : request.found!;
   const delivered = o.js.client.deliverStored(
     o.account,
+    target,
     found,
     msg,
     o.ackSubject.bytes,
