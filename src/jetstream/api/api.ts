@@ -15,7 +15,7 @@ import { clientInfoJson } from "../../core/connection/client_info.ts";
 import type { Connection } from "../../core/connection/connection.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
 import type { MessageTrace } from "../../core/trace/message_trace.ts";
-import { ApiError, apiError, refusesApiLevel } from "../../jsapi/mod.ts";
+import { ApiError, apiError, refusesApiLevel, ResponseType } from "../../jsapi/mod.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import type { JetStream } from "../engine/jet_stream.ts";
 import { MsgHeader } from "../stream/header_names.ts";
@@ -242,7 +242,11 @@ export class Api {
     fields: ResponseFields,
   ): void {
     const { account, reply, owner } = request;
-    const response = encodeResponse(handler.type, error, fields);
+    // Whatever the system account asks for, it has no JetStream of its own.
+    const toSystem = error?.id === "JSNotEnabledForAccountErr" &&
+      account === this.#js.core.systemAccount && handler.type !== ResponseType.AccountInfo;
+    const type = toSystem ? ResponseType.System : handler.type;
+    const response = encodeResponse(type, error, toSystem ? [] : fields);
     if (reply !== "") this.#js.client.publishText(account, reply, "", response);
     if (handler.quiet === true && error === null) return;
     this.total++;
