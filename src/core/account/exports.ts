@@ -79,16 +79,25 @@ export class AccountExports {
   /** Judges activation tokens; without operators there are none. */
   activation: ActivationCheck = () => false;
 
-  /** Exports a stream. Throws SublistError for a bad token position. */
+  /**
+   * Exports a stream; approvals add up when it is exported already. Throws SublistError for a bad
+   * token position.
+   */
   addStream(subject: string, rule: ExportRule = PUBLIC_EXPORT): void {
     checkTokenPosition(subject, rule);
-    this.streams.set(subject, rule);
+    this.streams.set(subject, addedRule(rule, this.streams.get(subject)));
   }
 
-  /** Exports a service. Throws SublistError for a bad token position. */
+  /**
+   * Exports a service; approvals add up when it is exported already. Throws SublistError for a bad
+   * token position.
+   */
   addService(subject: string, rule: ExportRule = PUBLIC_EXPORT): ServiceExport {
     checkTokenPosition(subject, rule);
-    const service = new ServiceExport(subject, rule);
+    const known = this.services.get(subject);
+    const service = known ?? new ServiceExport(subject, rule);
+    service.rule = addedRule(rule, known?.rule);
+    service.thresholdMs = RESPONSE_THRESHOLD_DEFAULT_MS;
     this.services.set(subject, service);
     return service;
   }
@@ -171,6 +180,25 @@ export class AccountExports {
     if (rule.tokenRequired) return this.activation(importer, claim, rule);
     return rule.approved === null || rule.approved.has(importer.name);
   }
+}
+
+/**
+ * What `rule` makes of an earlier export of the same subject: approvals add up, and a token that
+ * was needed stays needed.
+ */
+function addedRule(rule: ExportRule, earlier: ExportRule | undefined): ExportRule {
+  if (earlier === undefined) return rule;
+  const revoked = rule.revoked ?? earlier.revoked;
+  const { approved, tokenRequired, tokenPosition } = rule;
+  if (approved === null && !tokenRequired && tokenPosition === 0) return { ...earlier, revoked };
+  return {
+    approved: approved === null
+      ? earlier.approved
+      : new Set([...earlier.approved ?? [], ...approved]),
+    tokenRequired: tokenRequired || earlier.tokenRequired,
+    tokenPosition,
+    revoked,
+  };
 }
 
 function checkTokenPosition(subject: string, { tokenPosition }: ExportRule): void {
