@@ -82,7 +82,10 @@ export function checkAccountLinks(accounts: readonly AccountOptions[], rules: Li
       reportMissing(stream, linked, "stream", rules);
       check(`Error adding stream export ${quoteText(stream.subject)}`, () => {
         checkTokenPosition(stream);
-        own.streamExports.set(stream.subject, stream);
+        own.streamExports.set(
+          stream.subject,
+          addedExport(stream, own.streamExports.get(stream.subject)),
+        );
       });
     }
   });
@@ -91,7 +94,10 @@ export function checkAccountLinks(accounts: readonly AccountOptions[], rules: Li
       reportMissing(service, linked, "service", rules);
       check(`Error adding service export ${quoteText(service.subject)}`, () => {
         checkTokenPosition(service);
-        own.serviceExports.set(service.subject, service);
+        own.serviceExports.set(
+          service.subject,
+          addedExport(service, own.serviceExports.get(service.subject)),
+        );
         checkLatency(own, service, rules);
       });
     }
@@ -122,6 +128,15 @@ export function checkAccountLinks(accounts: readonly AccountOptions[], rules: Li
       );
     }
   });
+}
+
+/** What `link` makes of an earlier export of the same subject: approvals add up. */
+function addedExport<T extends StreamExport>(link: T, earlier: T | undefined): T {
+  if (earlier === undefined) return link;
+  const { accounts, accountTokenPosition } = link;
+  if (accounts === null && accountTokenPosition === 0) return earlier;
+  const approved = accounts === null ? earlier.accounts : [...earlier.accounts ?? [], ...accounts];
+  return { ...link, accounts: approved };
 }
 
 function reportMissing(

@@ -37,6 +37,18 @@ Deno.test("TestAddStreamExport", () => {
   assertEquals(approved(), new Set(["$bar", "$baz"]));
 });
 
+// Go adds them from a goroutine each, which one thread has no counterpart of.
+Deno.test("TestAccountAddServiceImportRace", () => {
+  const [foo, bar] = [newAccount("$foo"), newAccount("$bar")];
+  foo.exports.addService("foo.*");
+  for (let i = 0; i < 100; i++) addServiceImport(bar, foo, { from: `foo.${i}` });
+  assertEquals(bar.serviceImports.length, 100);
+  assertEquals(bar.sublist.count, 100);
+  // Each has an own id, by which the server's subscriptions are told apart.
+  const ids = bar.serviceImports.map(({ subscription }) => subscription!.sid);
+  assertEquals(new Set(ids).size, 100);
+});
+
 Deno.test("TestAccountRemoveServiceImport", () => {
   const bar = newAccount("bar");
   const exporters = ["foo", "baz", "bat"].map(newAccount);
