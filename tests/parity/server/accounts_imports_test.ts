@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createInbox } from "@nats-io/transport-node";
 import { addServiceImport, removeServiceImport } from "../../../src/core/account/imports.ts";
-import { createAccount } from "../../harness/jwt.ts";
+import { createAccount, encodeActivation, type KeyPair } from "../../harness/jwt.ts";
 import { PONG, type RawClient } from "../../harness/raw_client.ts";
 import { LISTEN, reloadServer } from "../../harness/reload.ts";
 import { Inbox, testServer, until } from "../../harness/server.ts";
@@ -193,4 +193,36 @@ Deno.test("TestAccountServiceAndStreamExportDoubleDelivery", async () => {
   await client.flush();
   await client.flush();
   assertEquals(inbox.count, 1);
+});
+
+// Go calls what its timer calls; here the timer of an import that is gone fires for real, and the
+// import of another account, which was made later with an equal token, shows when that has happened.
+Deno.test("TestStreamActivationExpiredNoMatchDoesNotInvalidate", async () => {
+  await using server = await jwtServer();
+  const [exporter, other] = [createAccount(), createAccount()];
+  const [importer, witness] = [createAccount(), createAccount()];
+  server.addAccount(exporter, {
+    exports: [{ subject: "nomatch.subject", type: "stream", token_req: true }],
+  });
+  server.addAccount(other, { exports: [{ subject: "other.subject", type: "stream" }] });
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const expiring = (pair: KeyPair) => ({
+    account: exporter.getPublicKey(),
+    subject: "nomatch.subject",
+    type: "stream",
+    token: encodeActivation(pair, exporter, "stream", "nomatch.subject", { exp }),
+  });
+  await server.update(importer, { imports: [expiring(importer)] });
+  const account = await server.account(importer);
+  assertEquals(account.streamImports.length, 1);
+  await server.update(importer, {
+    imports: [{ account: other.getPublicKey(), subject: "other.subject", type: "stream" }],
+  });
+  const [left] = account.streamImports;
+  assertEquals([account.streamImports.length, left!.from], [1, "other.subject"]);
+  assertEquals(left!.claim?.token, "");
+  await server.update(witness, { imports: [expiring(witness)] });
+  const [expired] = (await server.account(witness)).streamImports;
+  await until(() => expired!.invalid);
+  assert(!left!.invalid);
 });
