@@ -80,6 +80,30 @@ function importsOf(account: Account) {
   return [...streams, ...services];
 }
 
+/** The reference writes the kind of those, a service, as its number. */
+const RESPONSE_TYPE = 2;
+
+/** Replies that services of the account owe, by the subjects that they are sent to; or nothing. */
+export function responsesOf(account: Account) {
+  const shown = [...account.owedReplies].map((owed) => {
+    const { subject, reply, importer, share, tracked } = owed;
+    return [textOfByteString(subject), {
+      subject: textOfByteString(reply),
+      account: textOfByteString(importer.name),
+      to: textOfByteString(subject),
+      local_subject: textOfByteString(subject),
+      type: RESPONSE_TYPE,
+      invalid: false,
+      share,
+      tracking: tracked !== null,
+      tracking_header: tracked?.header ?? undefined,
+      latency: latency(tracked?.latency ?? null),
+    }] as const;
+  });
+  if (shown.length === 0) return undefined;
+  return Object.fromEntries(shown.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
 /** Exports and imports; accounts without have neither field. */
 export function linkFields(account: Account) {
   return {

@@ -7,7 +7,7 @@
  */
 import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import type { Account } from "../core/account/account.ts";
-import { linkFields, trustFields } from "./account_links.ts";
+import { linkFields, responsesOf, trustFields } from "./account_links.ts";
 import { BadRequestError, nsOfMs, omitEmpty, timeText } from "./go_values.ts";
 import type { MonitoredServer } from "./source.ts";
 import { sublistFields } from "./subsz.ts";
@@ -53,6 +53,7 @@ function accountDetail(server: MonitoredServer, account: Account) {
     name_tag: textOfByteString(account.nameTag),
     ...tail,
     sublist_stats: sublistFields(account.sublist.stats()),
+    responses: responsesOf(account),
   };
 }
 

@@ -267,3 +267,80 @@ Deno.test({
     }
   },
 });
+
+// deno-lint-ignore no-explicit-any -- answers are looked into field by field
+type Json = any;
+
+const SHARING = `
+  server_name: S
+  accounts {
+    A {
+      users: [ {user: a, password: pwd} ]
+      exports: [
+        { stream: "s.>" }
+        { stream: "p.*", accounts: [B] }
+        { service: "one", latency: { sampling: 100%, subject: "lat.one" } }
+        { service: "two.*", response: stream, accounts: [B], response_threshold: "7s" }
+        { service: "three.*", account_token_position: 2, allow_trace: true, response: chunked }
+        { service: "four", latency: { sampling: headers, subject: "lat.four" } }
+      ]
+      mappings: { "m.*": "n.$1", "w": [ {dest: "w1", weight: 30%}, {dest: "w2", weight: 70%} ] }
+    }
+    B {
+      users: [ {user: b, password: pwd} ]
+      imports: [
+        { stream: {account: A, subject: "s.>"}, prefix: "got" }
+        { stream: {account: A, subject: "p.*"}, to: "q.$1", allow_trace: true }
+        { service: {account: A, subject: "one"}, to: "uno", share: true }
+        { service: {account: A, subject: "two.*"}, to: "due.$1" }
+        { service: {account: A, subject: "three.B"} }
+        { service: {account: A, subject: "four"} }
+      ]
+    }
+    SYS { users: [ {user: sys, password: pwd} ] }
+  }
+  system_account: SYS
+`;
+
+/** Lists whose order says nothing, in order of their text; without what differs between runs. */
+function comparable(detail: Json): Json {
+  const byText = (values: Json[] | undefined): string[] | undefined =>
+    values?.map((value) => JSON.stringify(value).replace(/_R_\.\w+\.\w+(\.\w+(?=\.T))?/g, "REPLY"))
+      // The real server gives each account services of the system account of its own.
+      .filter((text) => !text.includes("$SYS")).sort();
+  const responses = Object.values(detail.responses ?? {});
+  const { update_time: _u, sublist_stats, subscriptions: _s, ...rest } = detail;
+  return {
+    ...rest,
+    exports: byText(detail.exports),
+    imports: byText(detail.imports),
+    responses: byText(responses),
+    stats: Object.keys(sublist_stats ?? {}).sort(),
+  };
+}
+
+Deno.test({
+  name: "accountz tells of exports, imports, mappings and replies what the real server tells",
+  ignore: program === null,
+  fn: async () => {
+    const { theirs, ours } = await onEachServer(program!, () => SHARING, async (side) => {
+      const [a, b, system] = await Promise.all(
+        ["a", "b", "sys"].map((user) => side.connect({ user, pass: "pwd" })),
+      );
+      for (const subject of ["one", "two.x"]) a!.subscribe(subject, { callback: () => {} });
+      await a!.flush();
+      b!.subscribe("answers");
+      b!.publish("uno", "", { reply: "answers" });
+      b!.publish("due.x", "", { reply: "answers" });
+      await b!.flush();
+      const details: Json[] = [];
+      for (const acc of ["A", "B"]) {
+        const body = JSON.stringify({ account: acc });
+        const answer = await system!.request("$SYS.REQ.SERVER.PING.ACCOUNTZ", body);
+        details.push(comparable((answer.json() as Json).data.account_detail));
+      }
+      return details;
+    });
+    for (const [i, detail] of ours.entries()) assertEquals(detail, theirs[i]);
+  },
+});

@@ -13,7 +13,7 @@ import type { Core } from "../core.ts";
 import type { AccountTrust } from "./account_trust.ts";
 import { AccountExports } from "./exports.ts";
 import type { ServiceImport, StreamImport } from "./imports.ts";
-import { ServiceReplies } from "./service_replies.ts";
+import { ServiceReplies, type ServiceReply } from "./service_replies.ts";
 import { addShadowSubscriptions, removeShadowSubscriptions } from "./shadow_subscriptions.ts";
 
 /** Name of the account of everybody without one. */
@@ -95,6 +95,11 @@ export class Account {
   /** Replies between services and requesters of different accounts. */
   replies(core: Core): ServiceReplies {
     return this.#replies ??= new ServiceReplies(core, this);
+  }
+
+  /** Replies that services of the account owe to requesters of other accounts. */
+  get owedReplies(): Iterable<ServiceReply> {
+    return this.#replies?.all() ?? [];
   }
 
   /** Makes a subscription match, here and where streams are imported from. */

@@ -98,6 +98,11 @@ export class ServiceReplies {
     return this.#expected.size;
   }
 
+  /** All replies that services of the account owe. */
+  all(): Iterable<ServiceReply> {
+    return this.#owed.values();
+  }
+
   /** The reply that is owed under a subject of {@linkcode expect}, or undefined. */
   find(subject: string): ServiceReply | undefined {
     return this.#owed.get(subject);
