@@ -102,6 +102,11 @@ export class Account {
     return this.#replies?.all() ?? [];
   }
 
+  /** The reply that is owed under `subject`, or undefined. */
+  owedReply(subject: string): ServiceReply | undefined {
+    return this.#replies?.find(subject);
+  }
+
   /** Makes a subscription match, here and where streams are imported from. */
   insert(subscription: Subscription): void {
     this.sublist.insert(subscription);

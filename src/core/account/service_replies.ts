@@ -44,6 +44,26 @@ export interface ReplyTerms {
   readonly tracking: boolean;
 }
 
+/** Who waits for a reply: the account and the subject that it listens to. */
+export interface Requester {
+  readonly account: Account;
+  readonly subject: string;
+}
+
+/**
+ * Who gets what is sent to `subject` in `account` in the end, through all accounts on the way; null
+ * when it is not a subject for replies to other accounts.
+ */
+export function requesterOf(account: Account, subject: string): Requester | null {
+  if (!subject.startsWith(REPLY_PREFIX)) return null;
+  let requester: Requester = { account, subject };
+  for (;;) {
+    const owed = requester.account.owedReply(requester.subject);
+    if (owed === undefined) return requester;
+    requester = { account: owed.importer, subject: owed.reply };
+  }
+}
+
 /** Why a reply is not waited for any more. */
 export type ReplyEnd = "done" | "no delivery" | "timeout";
 

@@ -16,6 +16,7 @@
  * @module
  */
 import { formatDurationNs } from "../../base/text/duration.ts";
+import { requesterOf } from "../../core/account/service_replies.ts";
 import { headerValue } from "../../protocol/mod.ts";
 import { refusesApiLevel } from "../../jsapi/mod.ts";
 import type { Consumer } from "./consumer.ts";
@@ -114,6 +115,7 @@ export function receiveNext(
     waiting.heartbeatDueMs = nowMs + request.heartbeatMs;
   }
   waiting.group = request.priorityRequest();
+  waiting.requester = requesterOf(o.account, reply);
   const added = config.priorityPolicy === "prioritized"
     ? queue.addPrioritized(waiting)
     : queue.add(waiting);
@@ -152,6 +154,9 @@ function armWaiting(o: Consumer): void {
 /** Whether somebody is still interested in the answers to a request. */
 function isInterested(o: Consumer, request: WaitingRequest): boolean {
   const { sublist } = o.account;
+  const { requester } = request;
+  // Replies to other accounts always go somewhere; what counts is who listens there.
+  if (requester !== null && !requester.account.sublist.hasInterest(requester.subject)) return false;
   if (request.found === null || request.foundGeneration !== sublist.generation) {
     request.found = sublist.match(request.reply);
     request.foundGeneration = sublist.generation;

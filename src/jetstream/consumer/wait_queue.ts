@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { Requester } from "../../core/account/service_replies.ts";
 import type { Subscription } from "../../core/connection/subscription.ts";
 import type { PriorityPolicy } from "../../jsapi/mod.ts";
 import type { SublistResult } from "../../sublist/mod.ts";
@@ -46,6 +47,8 @@ export class WaitingRequest {
   /** Who is interested in `reply`, as of the sublist's generation. */
   found: SublistResult<Subscription> | null = null;
   foundGeneration = -1;
+  /** Who waits in another account; null for requests of the consumer's own. */
+  requester: Requester | null = null;
 
   /** `reply` is a byte string. */
   constructor(readonly reply: string) {}
