@@ -90,9 +90,10 @@ const results = resultsOf(junit);
 const mapped = new Map<string, { tsFile: string; tsTest: string }>();
 for await (const path of filesUnder("tests/parity", "_test.ts")) {
   const text = await Deno.readTextFile(path);
-  const goFiles = [.../^\/\/ Ports: (.+)$/m.exec(text)?.[1]?.matchAll(/[\w/]+\.go/g) ?? []].map(
-    String,
-  );
+  const goFiles = [.../^(?:\/\/| \*) Ports: (.+)$/m.exec(text)?.[1]?.matchAll(/[\w/]+\.go/g) ?? []]
+    .map(
+      String,
+    );
   if (goFiles.length === 0) continue;
   // A helper that registers tests shows up as their file in the results.
   const folder = path.slice(0, path.lastIndexOf("/"));
