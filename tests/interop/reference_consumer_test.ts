@@ -20,6 +20,8 @@ const HISTORIES = Number(Deno.env.get("HISTORIES") ?? "6");
 const STEPS = 60;
 /** How long both may take until they agree. */
 const SETTLE_MS = 1500;
+/** How long a request may take to be handled before something else happens. */
+const HANDLING_MS = 200;
 const SUBJECTS = ["m.a", "m.b", "m.c.x", "m.c.y"];
 const AFTER_PURGE = /"stream_seq":\d+,?|"ack_floor":{[^}]*},/g;
 const HOUR_NS = 3_600_000_000_000;
@@ -126,6 +128,8 @@ class Pair {
   isAckAll = false;
   /** From then on they looked ahead differently far, and the reference's floor may stay behind. */
   purged = false;
+  /** New messages of the stream push old ones out. */
+  displaces = false;
 
   constructor(readonly sides: readonly [Side, Side], readonly random: SeededRandom) {}
 
@@ -136,6 +140,7 @@ class Pair {
   async start(): Promise<void> {
     this.isAckAll = this.random.chance(0.2);
     const stream = this.isAckAll ? {} : this.random.pick(STREAMS);
+    this.displaces = "max_msgs" in stream || "max_msgs_per_subject" in stream;
     this.log.push(`stream ${JSON.stringify(stream)}`);
     // The reference removes the folder of an account while the next first stream is created.
     await this.both((side) => side.js.addStream({ name: "KEEP", subjects: ["k"] }));
@@ -177,9 +182,13 @@ class Pair {
     const body = "x".repeat(this.random.below(30));
     const count = 1 + this.random.below(3);
     this.log.push(`publish ${count} ${subject}`);
-    await this.both(async ({ js }) => {
-      for (let i = 0; i < count; i++) await js.publish(subject, body);
-    });
+    for (let i = 0; i < count; i++) await this.publishOne(subject, body);
+  }
+
+  /** Publishes, and lets deliveries come first where the next message may displace one. */
+  async publishOne(subject: string, body = ""): Promise<void> {
+    await this.both(({ js }) => js.publish(subject, body));
+    if (this.displaces) await this.agree(HANDLING_MS);
   }
 
   async pull(name: string): Promise<void> {
@@ -206,8 +215,12 @@ class Pair {
       js.pull("M", name, `pull.${name}`, { ...request, ...more });
       return js.nc.flush();
     });
+    if (config.priority_groups === undefined) return;
+    // The reference handles requests later than it answers PING. What comes next may displace what
+    // is asked for, so each side has its time; they need not agree yet.
+    await this.agree(HANDLING_MS);
     // The reference asks an idle consumer's requests anew only when a message comes.
-    if (config.priority_groups !== undefined) await this.publish();
+    await this.publish();
   }
 
   async acknowledge(name: string): Promise<void> {
@@ -252,7 +265,7 @@ class Pair {
         await this.both(({ js }) => js.request("$JS.API.STREAM.MSG.DELETE.M", { seq }));
     }
     // The reference does not deliver what there is room for now until something happens.
-    for (const subject of SUBJECTS) await this.both(({ js }) => js.publish(subject));
+    for (const subject of SUBJECTS) await this.publishOne(subject);
   }
 
   async reset(name: string): Promise<void> {
@@ -282,13 +295,19 @@ class Pair {
 
   /** Waits until both have said the same. */
   async compare(): Promise<void> {
-    const endMs = performance.now() + SETTLE_MS;
+    const difference = await this.agree(SETTLE_MS);
+    if (difference !== null) assertEquals(difference.more, difference.missing);
+  }
+
+  /** Null as soon as both have said the same; in what they differ when they have not in time. */
+  async agree(withinMs: number): Promise<{ more: string[]; missing: string[] } | null> {
+    const endMs = performance.now() + withinMs;
     for (;;) {
       const [theirs, ours] = await this.both((side) => side.lines(this.purged));
       const missing = theirs!.filter((line) => !ours!.includes(line));
       const more = ours!.filter((line) => !theirs!.includes(line));
-      if (missing.length + more.length === 0 && theirs!.length === ours!.length) return;
-      if (performance.now() > endMs) assertEquals(more, missing);
+      if (missing.length + more.length === 0 && theirs!.length === ours!.length) return null;
+      if (performance.now() > endMs) return { more, missing };
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
