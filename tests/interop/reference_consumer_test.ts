@@ -128,6 +128,8 @@ class Pair {
   isAckAll = false;
   /** From then on they looked ahead differently far, and the reference's floor may stay behind. */
   purged = false;
+  /** Something was refused (-NAK). */
+  refused = false;
   /** New messages of the stream push old ones out. */
   displaces = false;
 
@@ -234,6 +236,7 @@ class Pair {
     // The reference counts a redelivery that no request takes.
     if (config.priority_groups === undefined && config.ack_policy !== "all") bodies.push("-NAK");
     const body = random.pick(bodies);
+    this.refused ||= body === "-NAK";
     const keeps = body === "-NAK" || body === "+WPI";
     this.log.push(`${name} ${replies[0]![at]} ${body}`);
     await Promise.all(this.sides.map(async ({ nc }, index) => {
@@ -248,7 +251,8 @@ class Pair {
     if (this.isAckAll) return;
     const { first_seq, last_seq } = (await this.sides[0].js.streamInfo("M")).state;
     const seq = first_seq + random.below(Math.max(1, last_seq - first_seq + 1));
-    const kind = 1 + random.below(5);
+    // The reference forgets at a purge what was refused, until its time for an answer is over.
+    const kind = this.refused ? 3 : 1 + random.below(5);
     this.purged ||= kind < 3;
     switch (kind) {
       // Not with "keep": the reference then miscounts what is to come.
