@@ -12,6 +12,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { referenceProgram } from "../harness/reference_server.ts";
 import { until } from "../harness/server.ts";
 import { onEachServer, type Side, steady } from "./_system_account.ts";
+import { runNatsCli } from "./_nats_cli.ts";
 
 const program = referenceProgram("nats-server");
 const cli = referenceProgram("nats");
@@ -37,17 +38,7 @@ async function connectionCount(system: NatsConnection): Promise<number> {
 
 /** What a command prints and how it ends. */
 async function run(side: Side, user: string, command: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(cli!, {
-    args: [
-      ...["--no-context", "--timeout", "500ms"],
-      ...["--server", `nats://127.0.0.1:${side.port}`, "--user", user, "--password", user],
-      ...command.split(" "),
-    ],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const { text, code } = await runNatsCli(cli!, side.port, user, command);
   return `${command}\n${normalised(text)}\ncode ${code}`;
 }
 

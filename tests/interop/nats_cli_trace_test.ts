@@ -7,6 +7,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { referenceProgram } from "../harness/reference_server.ts";
 import { onEachServer, type Side } from "./_system_account.ts";
+import { runNatsCli } from "./_nats_cli.ts";
 
 const program = referenceProgram("nats-server");
 const cli = referenceProgram("nats");
@@ -64,17 +65,7 @@ const COMMANDS: readonly (readonly [string, string])[] = [
 ];
 
 async function run(side: Side, user: string, command: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(cli!, {
-    args: [
-      ...["--no-context", "--timeout", "500ms"],
-      ...["--server", `nats://127.0.0.1:${side.port}`, "--user", user, "--password", user],
-      ...command.split(" "),
-    ],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const { text, code } = await runNatsCli(cli!, side.port, user, command);
   return `${user}: nats ${command}\n${normalised(text)}\ncode ${code}`;
 }
 
