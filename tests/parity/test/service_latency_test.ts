@@ -76,7 +76,11 @@ function checkLatency(latency: Latency, startMs: number, serviceMs: number): voi
   assert(service + responder >= serviceMs * MS * 0.8, JSON.stringify(latency));
   assert(total >= service, JSON.stringify(latency));
   assert(requestor > 0 && responder > 0, JSON.stringify(latency));
-  assertEquals(total, service + requestor + responder + system);
+  // A round trip that was slower than the whole service makes the server put 0 for the service's
+  // share, as Go does: then the parts are more than the whole.
+  const parts = service + requestor + responder + system;
+  if (service > 0) assertEquals(total, parts);
+  else assert(total <= parts, JSON.stringify(latency));
 }
 
 function checkShared(client: Client, user: string, server: string, name?: string): void {
