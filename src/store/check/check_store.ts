@@ -18,6 +18,7 @@ import {
 } from "../file/format/record.ts";
 import { findDamage } from "../file/block/survey.ts";
 import { FileStore } from "../file/file_store.ts";
+import { readMetaFile } from "../file/meta_file.ts";
 import { StreamFile } from "../file/stream/full_state_io.ts";
 import type { StoreKeys } from "../file/stream/keys.ts";
 
@@ -40,6 +41,8 @@ export interface StreamReport {
   readonly blocks: readonly BlockReport[];
   /** "ok", "missing", or what is wrong with `index.db`. */
   readonly index: string;
+  /** "ok", "missing", or what is wrong with `meta.inf`. */
+  readonly meta: string;
   readonly isEncrypted: boolean;
   readonly isSound: boolean;
 }
@@ -70,9 +73,22 @@ export function checkStream(
   const index = isEncrypted && keys === null
     ? "encrypted"
     : checkIndex(env, dir, name, isEncrypted ? keys : null);
+  const meta = checkMeta(env, dir, name);
   const isSound = blocks.every((block) => block.error === null && block.damagedBytes === 0) &&
-    (index === "ok" || index === "missing" || index === "encrypted");
-  return { stream: name, blocks, index, isEncrypted, isSound };
+    (index === "ok" || index === "missing" || index === "encrypted") && meta === "ok";
+  return { stream: name, blocks, index, meta, isEncrypted, isSound };
+}
+
+/** Whether the configuration is what its checksum says, also in the middle of an update. */
+function checkMeta({ disk, hasher }: StoreEnvironment, dir: string, name: string): string {
+  const [path, sumPath] = [`${dir}/${StreamFile.Meta}`, `${dir}/${StreamFile.MetaSum}`];
+  if (disk.stat(path) === null || disk.stat(sumPath) === null) return "missing";
+  const sum = new TextDecoder().decode(disk.readFile(sumPath));
+  const fits = [path, `${path}.tmp`].filter((file) => disk.stat(file) !== null).some((file) => {
+    hasher.setKey(sha256(name));
+    return hasher.hash(disk.readFile(file)).toHex() === sum;
+  });
+  return fits ? "ok" : "checksum mismatch";
 }
 
 function checkBlock(
@@ -153,16 +169,33 @@ function checkIndex(
 }
 
 /**
- * Repairs a plain stream by opening and closing it: damage goes to its `lost` directory, and the
- * rest is written back. Returns what was lost.
+ * Repairs a stream by opening and closing it: damage goes to its `lost` directory, and the rest is
+ * written back. An encrypted stream needs its `keys`, and stays under its key and cipher. Returns
+ * what was lost. Throws StoreError, before anything is changed: `corrupt_state` when `meta.inf` is
+ * missing or damaged, `no_main_key`, `key_invalid`.
  */
 export async function repairStream(
   env: StoreEnvironment,
   dir: string,
   name: string,
+  keys: StoreKeys | null = null,
 ): Promise<{ msgs: number; bytes: number }> {
-  env.disk.removeTree(`${dir}/msgs/index.db`);
-  const store = new FileStore(env, { storeDir: dir }, streamStoreConfig({ name }));
+  const isEncrypted = env.disk.stat(`${dir}/${StreamFile.MetaKey}`) !== null;
+  const keyGen = isEncrypted ? keys?.keyGen ?? null : null;
+  const cipher = keyGen === null
+    ? "ChaCha20-Poly1305"
+    : keys!.openAny(name, env.disk.readFile(`${dir}/${StreamFile.MetaKey}`)).cipher;
+  const names = { directory: dir, hashName: name, keyName: name };
+  const meta = readMetaFile(env, { ...names, cipher, keyGen, oldKeyGen: null });
+  const options = {
+    storeDir: dir,
+    cipher,
+    ...(keyGen === null ? {} : { keyGen }),
+    // The stream's configuration stays as it is, whatever the one is that opens it here.
+    encodeMeta: () => meta,
+    verifyBlocks: true,
+  };
+  const store = new FileStore(env, options, streamStoreConfig({ name }));
   const { lost } = store.state();
   await store.stop();
   return { msgs: lost?.msgs.length ?? 0, bytes: lost?.bytes ?? 0 };
@@ -185,5 +218,6 @@ export function formatReport(report: StreamReport): string {
   const lines = table.map((row) =>
     row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()
   );
-  return [`stream ${report.stream}: index.db ${report.index}`, ...lines].join("\n");
+  const meta = report.meta === "ok" ? "" : `, meta.inf ${report.meta}`;
+  return [`stream ${report.stream}: index.db ${report.index}${meta}`, ...lines].join("\n");
 }

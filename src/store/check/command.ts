@@ -9,6 +9,7 @@
 import { type Disk, isNotFound } from "../../platform/mod.ts";
 import type { StoreCipherName } from "../../base/crypto/mod.ts";
 import { type KeyGenerator, StoreKeys } from "../file/stream/keys.ts";
+import { StoreError, type StoreErrorCode } from "../errors.ts";
 import type { StoreEnvironment } from "../stream_store.ts";
 import { checkStream, formatReport, repairStream, type StreamReport } from "./check_store.ts";
 
@@ -19,7 +20,8 @@ export const STORE_USAGE =
 Verifies each block of each stream in DIR: a store_dir, or the directory of an account or stream.
   --repair  move damage aside, into the stream's directory "lost"; stop the server first
   --json    print JSON instead of tables
-  --key     the server's key, to verify encrypted streams, too; default: NATS_STORE_KEY
+  --key     the server's key, for encrypted streams; better give it as NATS_STORE_KEY, since others
+            may see a command line
   --cipher  what the server encrypts with, chacha or aes; the other one is tried as well
 `;
 
@@ -79,10 +81,13 @@ interface StreamResult extends StreamReport {
   readonly account: string;
   /** What a repair had to give up; null without one. */
   readonly lost: { readonly msgs: number; readonly bytes: number } | null;
+  /** Why a repair was not possible and changed nothing; null when it was, or was not asked for. */
+  readonly notRepaired: string | null;
 }
 
-function formatResult({ account, lost, ...report }: StreamResult): string {
+function formatResult({ account, lost, notRepaired, ...report }: StreamResult): string {
   const text = `account ${account}, ${formatReport(report)}`;
+  if (notRepaired !== null) return `${text}\nnot repaired: ${notRepaired}`;
   if (lost === null) return text;
   const what = lost.msgs === 0 && lost.bytes === 0
     ? "nothing was lost"
@@ -98,6 +103,13 @@ interface Arguments {
   readonly key: string;
   readonly cipher: StoreCipherName;
 }
+
+/** What the errors of a repair mean to who runs the command. */
+const REASONS: Partial<Record<StoreErrorCode, string>> = {
+  no_main_key: "it is encrypted and needs its key",
+  key_invalid: "the key does not open it",
+  bad_key_size: "its meta.key is damaged",
+};
 
 const CIPHERS: Record<string, StoreCipherName> = {
   chacha: "ChaCha20-Poly1305",
@@ -123,6 +135,20 @@ function parse(args: readonly string[], key: string): Arguments | null {
   return cipher === undefined ? null : { ...parsed, cipher, directory };
 }
 
+async function tryRepair(
+  env: StoreEnvironment,
+  path: string,
+  name: string,
+  keys: StoreKeys | null,
+): Promise<Pick<StreamResult, "lost" | "notRepaired">> {
+  try {
+    return { lost: await repairStream(env, path, name, keys), notRepaired: null };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return { lost: null, notRepaired: REASONS[error.code] ?? error.message };
+  }
+}
+
 /** Runs `store ARGS`. */
 export async function runStoreCommand(
   args: readonly string[],
@@ -141,9 +167,10 @@ export async function runStoreCommand(
     const generator = secrets.generator(key, account);
     const keys = generator === null ? null : new StoreKeys(env, cipher, generator, null);
     const report = checkStream(env, path, name, keys);
-    const mends = repair && !report.isSound && !report.isEncrypted;
-    const lost = mends ? await repairStream(env, path, name) : null;
-    results.push({ account, ...report, lost });
+    const repaired = repair && !report.isSound
+      ? await tryRepair(env, path, name, keys)
+      : { lost: null, notRepaired: null };
+    results.push({ account, ...report, ...repaired });
   }
   const isSound = results.every(({ isSound, lost }) => isSound || lost?.msgs === 0);
   const stdout = json ? JSON.stringify(results, null, 2) : results.map(formatResult).join("\n\n");

@@ -45,6 +45,8 @@ export interface FileStoreOptions {
     createdNs: bigint,
   ) => Uint8Array;
   readonly scheduleRules?: ScheduleRules;
+  /** Read all blocks when opening, also where `index.db` fits. */
+  readonly verifyBlocks?: boolean;
 }
 
 /** The settings with nothing left open. */
@@ -65,6 +67,7 @@ export interface ResolvedOptions {
     createdNs: bigint,
   ) => Uint8Array;
   readonly scheduleRules: ScheduleRules | null;
+  readonly verifyBlocks: boolean;
 }
 
 /** Fills in the defaults. Throws `bad_config`. */
@@ -91,6 +94,7 @@ export function resolveOptions(
     encodeMeta: options.encodeMeta ?? encodeStreamMeta,
     encodeConsumer: options.encodeConsumer ?? encodeConsumerMeta,
     scheduleRules: options.scheduleRules ?? null,
+    verifyBlocks: options.verifyBlocks ?? false,
   };
 }
 

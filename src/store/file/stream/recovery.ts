@@ -48,7 +48,7 @@ export function recover(core: FileStoreCore, entries: ReadonlySet<string>): void
   } catch (error) {
     core.warn(`Recovering stream state from index errored: ${(error as Error).message}`);
   }
-  if (prior === null || !applyIndex(core, prior, names)) {
+  if (prior === null || core.options.verifyBlocks || !applyIndex(core, prior, names)) {
     core.blocks = [];
     core.byIndex = new Map();
     core.lastBlock = null;
