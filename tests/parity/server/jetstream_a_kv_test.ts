@@ -6,11 +6,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type KV, type KvEntry, Kvm, type KvWatchOptions } from "@nats-io/kv";
-import { StorageType } from "@nats-io/jetstream";
+import { jetstream, StorageType } from "@nats-io/jetstream";
 import { jetStreamServer, type JsClient } from "../../harness/jetstream.ts";
 import { until } from "../../harness/server.ts";
 import { next, nothing, ns } from "./_jetstream_consumer.ts";
-import { refused, storedMsg } from "./_jetstream_a.ts";
+import { clientOf, refused, storedMsg } from "./_jetstream_a.ts";
 
 // The client keeps timers of its own a moment after it was closed.
 const relaxed = { sanitizeOps: false, sanitizeResources: false };
@@ -201,4 +201,72 @@ Deno.test({ name: "TestJetStreamMemoryCorruption", ...relaxed }, async () => {
     stop();
   }
   assertEquals(errors, []);
+});
+
+Deno.test({ name: "TestJetStreamCrossAccounts", ...relaxed }, async () => {
+  await using server = await jetStreamServer(
+    {},
+    `accounts: {
+      A: {
+        users: [ {user: a, password: a} ]
+        jetstream: enabled
+        exports: [
+          {service: '$JS.API.>' }
+          {service: '$KV.>'}
+          {stream: 'accI.>'}
+        ]
+      },
+      I: {
+        users: [ {user: i, password: i} ]
+        imports: [
+          {service: {account: A, subject: '$JS.API.>'}, to: 'fromA.>' }
+          {service: {account: A, subject: '$KV.>'}, to: 'fromA.$KV.>' }
+          {stream: {subject: 'accI.>', account: A}}
+        ]
+      }
+    }`,
+  );
+  const owner = await clientOf(server, "a", "a");
+  const other = await clientOf(server, "i", "i", { inboxPrefix: "accI" });
+  const buckets = [
+    await new Kvm(owner.nc).create("Map", { history: 10 }),
+    await new Kvm(jetstream(other.nc, { apiPrefix: "fromA" })).create("Map", { history: 10 }),
+  ] as const;
+  const watchers = [
+    await watch(buckets[0], { key: "map" }),
+    await watch(buckets[1], { key: "map" }),
+  ];
+  /** Both see the entry, and both watchers are told of it as their only news. */
+  let told = 0;
+  const expectNews = async (operation: string, value: string): Promise<void> => {
+    for (const { entries } of watchers) {
+      await until(() => entries.length > told, () => `no news of ${operation} ${value}`, 10_000);
+      const entry = entries[told]!;
+      assertEquals([entry.key, entry.operation, entry.string()], ["map", operation, value]);
+    }
+    told++;
+  };
+  const expectValue = async (value: string): Promise<void> => {
+    for (const bucket of buckets) {
+      const entry = await bucket.get("map");
+      assert(entry !== null);
+      assertEquals([entry.key, entry.string()], ["map", value]);
+    }
+  };
+  const revision = await buckets[1].put("map", "value");
+  await expectValue("value");
+  await expectNews("PUT", "value");
+  await buckets[1].update("map", "updated", revision);
+  await expectValue("updated");
+  await expectNews("PUT", "updated");
+  await buckets[1].purge("map");
+  await expectNews("PURGE", "");
+  // As Go's client does it: markers of any age go.
+  const purged = await other.request("fromA.STREAM.PURGE.KV_Map", { filter: "$KV.Map.map" });
+  assertEquals([purged.error, purged.success], [undefined, true]);
+  assertEquals((await owner.streamInfo("KV_Map")).state.messages, 0);
+  await buckets[1].delete("map");
+  const left = await buckets[0].get("map");
+  assert(left === null || left.operation === "DEL");
+  for (const { stop } of watchers) stop();
 });
