@@ -30,6 +30,7 @@ import { temporaryDirectory } from "../../sim/environment.ts";
 type Body = Record<string, any>;
 
 const MIB = 1024 * 1024;
+const DEADLINE_MS = 10_000;
 
 /** Who signs, and where things are kept: the same for all servers of one test. */
 export class OperatorWorld implements Disposable {
@@ -37,6 +38,11 @@ export class OperatorWorld implements Disposable {
   readonly signer: KeyPair = createOperator();
   readonly system: KeyPair = createAccount();
   readonly #directory = temporaryDirectory();
+
+  /** Holds `jwts`, the resolver's directory, and `jetstream`. */
+  get directory(): string {
+    return this.#directory.path;
+  }
 
   /** Starts a server with a full resolver and, unless told otherwise, JetStream of 10 MiB. */
   start(options: StartOptions = {}): Promise<TestServer> {
@@ -80,7 +86,7 @@ export class OperatorWorld implements Disposable {
   async pushJwt(server: TestServer, account: KeyPair, jwt: string): Promise<void> {
     const client = await this.connect(server, this.system);
     const subject = `$SYS.REQ.ACCOUNT.${account.getPublicKey()}.CLAIMS.UPDATE`;
-    const answer = (await client.request(subject, jwt, { timeout: 2000 })).json<Json>();
+    const answer = (await client.request(subject, jwt, { timeout: DEADLINE_MS })).json<Json>();
     assert(answer.data !== undefined, `did not get an ok response got: ${JSON.stringify(answer)}`);
     await client.close();
   }
@@ -102,7 +108,9 @@ export class OperatorWorld implements Disposable {
       nats: { accounts: [account.getPublicKey()], type: "generic", version: 2 },
     }, this.signer);
     const client = await this.connect(server, this.system);
-    const answer = await client.request("$SYS.REQ.CLAIMS.DELETE", request, { timeout: 2000 });
+    const answer = await client.request("$SYS.REQ.CLAIMS.DELETE", request, {
+      timeout: DEADLINE_MS,
+    });
     await client.close();
     return answer.json();
   }
@@ -120,5 +128,5 @@ export function flatLimits(memoryMiB: number, diskMiB: number, more: Body = {}):
 /** Asks the JetStream API; the answer may be an error. */
 export async function api(client: NatsConnection, name: string, body?: unknown): Promise<Json> {
   const text = body === undefined ? "" : JSON.stringify(body);
-  return (await client.request(`$JS.API.${name}`, text, { timeout: 2000 })).json();
+  return (await client.request(`$JS.API.${name}`, text, { timeout: DEADLINE_MS })).json();
 }
