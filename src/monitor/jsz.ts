@@ -22,7 +22,7 @@ import {
   time,
   uint64,
 } from "../base/json/mod.ts";
-import { byteStringOfText } from "../base/text/byte_string.ts";
+import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import { goQuote } from "../base/text/go_format.ts";
 import type { JetStreamLimits } from "../config/mod.ts";
 import type { JetStream, JetStreamConfig, JsAccount } from "../jetstream/mod.ts";
@@ -375,7 +375,7 @@ function accountDetail(account: JsAccount, options: JszOptions): AccountDetail {
   const { apiTotal: total, apiErrors: errors } = account;
   const streams = options.streams === true ? [...account.streams.values()] : [];
   return {
-    name: account.name,
+    name: textOfByteString(account.account.nameTag),
     id: account.name,
     ...emptyStats(),
     memory,
