@@ -12,7 +12,13 @@ import type { Options } from "../../config/mod.ts";
 import { type Account, SYSTEM_ACCOUNT } from "../../core/account/account.ts";
 import type { Core } from "../../core/core.ts";
 import { InternalClient } from "../../core/internal/internal_client.ts";
-import { API_LEVEL, ApiError, type ClusterInfo, type StorageType } from "../../jsapi/mod.ts";
+import {
+  API_LEVEL,
+  ApiError,
+  apiError,
+  type ClusterInfo,
+  type StorageType,
+} from "../../jsapi/mod.ts";
 import { isNotFound } from "../../platform/mod.ts";
 import type { StoreEnvironment } from "../../store/mod.ts";
 import { Api } from "../api/api.ts";
@@ -158,7 +164,7 @@ export class JetStream implements ServerReservations {
   /** Turns JetStream of an account off that is no more; its streams stay on disk. */
   async removeAccount(account: Account): Promise<void> {
     this.#unlisten(account);
-    await this.#close(account);
+    if (this.accountOf(account) !== null) await this.disable(account);
   }
 
   /**
@@ -182,12 +188,16 @@ export class JetStream implements ServerReservations {
       }
     }
     this.#listen(account);
-    if (limits === null) await this.#close(account);
+    if (limits === null && own !== null) await this.disable(account);
   }
 
-  async #close(account: Account): Promise<void> {
+  /**
+   * Takes JetStream from an account; its streams stay on disk. Rejects with ApiError when the
+   * account has none.
+   */
+  async disable(account: Account): Promise<void> {
     const own = this.accountOf(account);
-    if (own === null) return;
+    if (own === null) throw apiError("JSNotEnabledForAccountErr");
     this.accounts.delete(account.name);
     for (const stream of [...own.streams.values()]) {
       await stopStream(stream, { deleteState: false, advisory: false });
@@ -272,10 +282,13 @@ export class JetStream implements ServerReservations {
   }
 
   /**
-   * Gives an account JetStream and opens its streams. Throws ApiError when the server has not as
-   * much as all accounts together may use.
+   * Gives an account of the server JetStream and opens its streams. Throws ApiError when the
+   * server has not as much as all accounts together may use.
    */
   enable(account: Account, limits: TierLimits): JsAccount {
+    if (this.core.accounts.get(account.name) !== account) {
+      throw new JetStreamStartError("jetstream account not registered");
+    }
     if (account === this.core.systemAccount) {
       throw new JetStreamStartError("jetstream can not be enabled on the system account");
     }
