@@ -2,13 +2,14 @@
  * Makes `test_parity.db`: which of the reference's tests run here under their Go names.
  *
  * Joins the list of Go tests (`tests/parity/go_tests.csv`), the tests found under `tests/parity`,
- * the results of the last run (`.work/junit.xml`, written by `deno task test`) and the lists of
+ * the results of the last run (`.work/junit*.xml`, written by `deno task test`) and the lists of
  * tests that do not apply. A test counts as mapped only when it ran and passed. Fails when a
  * ported test did not run or did not pass, and when a not-applicable one has no reason.
  *
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
+import { outcomesOf } from "../harness/junit.ts";
 
 interface GoTest {
   goFile: string;
@@ -53,22 +54,6 @@ async function* filesUnder(folder: string, ending: string): AsyncGenerator<strin
   }
 }
 
-/** Result of each test of the last run, by `file name`. */
-function resultsOf(junit: string): Map<string, "passed" | "failed" | "skipped"> {
-  const results = new Map<string, "passed" | "failed" | "skipped">();
-  const pattern =
-    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?(\/>|>([\s\S]*?)<\/testcase>)/g;
-  for (const [, name, file, , body = ""] of junit.matchAll(pattern)) {
-    const outcome = body.includes("<failure") || body.includes("<error")
-      ? "failed"
-      : body.includes("<skipped")
-      ? "skipped"
-      : "passed";
-    results.set(`${file!.replace(/^\.\//, "")} ${name}`, outcome);
-  }
-  return results;
-}
-
 const problems: string[] = [];
 const goTests: GoTest[] = parseCsv(await Deno.readTextFile("tests/parity/go_tests.csv"))
   .map(([goFile, goTest, area]) => ({ goFile: goFile!, goTest: goTest!, area: area! }));
@@ -86,7 +71,9 @@ for await (const path of filesUnder("tests/parity/not_applicable", ".csv")) {
 
 const junit = await Deno.readTextFile(".work/junit.xml").catch(() => "");
 if (junit === "") problems.push("no results of a test run: run `deno task test` first");
-const results = resultsOf(junit);
+const results = outcomesOf(junit);
+const again = await Deno.readTextFile(".work/junit_again.xml").catch(() => "");
+for (const [test, outcome] of outcomesOf(again)) results.set(test, outcome);
 const mapped = new Map<string, { tsFile: string; tsTest: string }>();
 for await (const path of filesUnder("tests/parity", "_test.ts")) {
   const text = await Deno.readTextFile(path);

@@ -83,7 +83,7 @@ export class ServiceReply {
     readonly service: ServiceExport | null,
     readonly responseType: ServiceResponseType,
     readonly share: boolean,
-    /** Wall clock of the request, ms since the epoch. */
+    /** Wall clock of a request that is measured, ms since the epoch; 0 for others. */
     readonly requestedMs: number,
     /** Monotonic ms of the request or of the last reply in a series. */
     public activeMs: number,
@@ -140,7 +140,7 @@ export class ServiceReplies {
       service,
       terms.responseType,
       terms.share,
-      clock.nowMs(),
+      terms.tracking ? clock.nowMs() : 0,
       clock.monotonicMs(),
     );
     this.#owed.set(owed.subject, owed);

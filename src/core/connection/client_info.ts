@@ -19,8 +19,10 @@ import {
   text,
   time,
 } from "../../base/json/mod.ts";
-import { textOfByteString } from "../../base/text/byte_string.ts";
+import { byteStringOfText, textOfByteString } from "../../base/text/byte_string.ts";
 import { decodeBase64Url, decodeUserClaims, JwtError } from "../../identity/mod.ts";
+import { appendHeader } from "../../protocol/mod.ts";
+import type { Account } from "../account/account.ts";
 import type { Connection } from "./connection.ts";
 
 /** Header in which a service of another account finds who asks. */
@@ -153,6 +155,38 @@ export function briefClientInfo(connection: Connection): ClientInfo {
   const info = clientInfoShape.create();
   info.account = textOfByteString(connection.account?.name ?? "");
   info.rtt = nanoseconds(connection.rttMs);
+  return info;
+}
+
+/** Who asks, as the headers of a request say it to a service of another account. */
+export class RequesterInfo {
+  #headers: Uint8Array | null = null;
+
+  /** `json` is a byte string. */
+  constructor(readonly json: string) {}
+
+  /** Headers of a message that has no others. */
+  get headers(): Uint8Array {
+    return this.#headers ??= appendHeader(null, CLIENT_INFO_HEADER, this.json);
+  }
+}
+
+/** A {@linkcode RequesterInfo} and what it was made of. */
+export interface BriefInfo {
+  readonly account: Account | null;
+  readonly rttMs: number;
+  readonly info: RequesterInfo;
+}
+
+/** {@linkcode briefClientInfo}, made once for each round trip that was measured. */
+export function briefRequesterInfo(connection: Connection): RequesterInfo {
+  const { account, rttMs, briefInfo } = connection;
+  if (briefInfo !== null && briefInfo.account === account && briefInfo.rttMs === rttMs) {
+    return briefInfo.info;
+  }
+  const json = encodeJson(clientInfoShape, briefClientInfo(connection));
+  const info = new RequesterInfo(byteStringOfText(json));
+  connection.briefInfo = { account, rttMs, info };
   return info;
 }
 

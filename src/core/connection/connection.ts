@@ -15,6 +15,7 @@ import type { Account } from "../account/account.ts";
 import { type JwtUser, limitsOfUser } from "../auth/jwt_user.ts";
 import type { Core } from "../core.ts";
 import { ConnectionPermissions } from "../permission/permissions.ts";
+import type { BriefInfo } from "./client_info.ts";
 import { ClosedState } from "./closed_state.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { Subscription } from "./subscription.ts";
@@ -85,6 +86,8 @@ export class Connection implements OutboundOwner {
   /** Round trip in ms; 0 while unknown. */
   rttMs = 0;
   rttStartMs = 0;
+  /** What services of other accounts were told last; null for nothing. */
+  briefInfo: BriefInfo | null = null;
   pingsOut = 0;
   slowConsumer = false;
   /** When what was granted ends, wall clock in ms since the epoch; 0 is never. */

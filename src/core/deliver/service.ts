@@ -27,11 +27,13 @@ import { reportBadRequest, reportLatency } from "../account/service_latency.ts";
 import type { ServiceReply } from "../account/service_replies.ts";
 import {
   briefClientInfo,
+  briefRequesterInfo,
   CLIENT_INFO_HEADER,
   type ClientInfo,
   clientInfoOf,
   clientInfoShape,
   parseClientInfo,
+  RequesterInfo,
 } from "../connection/client_info.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Core } from "../core.ts";
@@ -94,7 +96,7 @@ export function deliverServiceRequest(
     track(owed, from, sample);
   }
   const share = hop === null ? link.share : hop.share;
-  const info = clientInfo(core, from, account, link, m, hop, share, reply);
+  const info = requesterInfo(core, from, account, link, m, hop, share, reply);
   if (owed !== null) reply = owed.subject;
   const subject = m.destination();
   const target = mapped(exporter, link.exporterSubject(subject));
@@ -145,8 +147,8 @@ function track(owed: ServiceReply, from: Connection | null, sample: Sample | nul
   owed.tracked = { latency, requester: from, header: sample.header };
 }
 
-/** JSON that tells the exporter who asks, as a byte string; empty for requests of the server. */
-function clientInfo(
+/** What tells the exporter who asks; null for requests of the server. */
+function requesterInfo(
   core: Core,
   from: Connection | null,
   account: Account,
@@ -155,19 +157,21 @@ function clientInfo(
   hop: ServiceHop | null,
   share: boolean,
   reply: string,
-): string {
-  if (from === null) return "";
+): RequesterInfo | null {
+  if (from === null) return null;
   const toSystem = link.exporter === core.systemAccount;
   let info = hop === null ? null : forwardedInfo(m);
   if (info !== null) {
     info.service = textOfByteString(account.name);
     if (!share && (link.share || toSystem)) addServer(info, core);
   } else {
+    const fastBatch = reply.endsWith(FAST_BATCH_SUFFIX);
+    if (!share && !toSystem && !fastBatch) return briefRequesterInfo(from);
     info = share ? clientInfoOf(from, core.server) : briefClientInfo(from);
-    if (reply.endsWith(FAST_BATCH_SUFFIX)) info.reply = textOfByteString(reply);
+    if (fastBatch) info.reply = textOfByteString(reply);
     if (!share && toSystem) addServer(info, core);
   }
-  return byteStringOfText(encodeJson(clientInfoShape, info));
+  return new RequesterInfo(byteStringOfText(encodeJson(clientInfoShape, info)));
 }
 
 function addServer(info: ClientInfo, core: Core): void {
@@ -189,9 +193,9 @@ function forwardedInfo(m: InboundMessage): ClientInfo | null {
   }
 }
 
-/** Gives `to` the body of `m`, with a header that says who asks unless `info` is empty. */
-function copyBody(to: InboundMessage, m: InboundMessage, info: string): void {
-  if (info === "") {
+/** Gives `to` the body of `m`, with a header that says who asks unless `info` is null. */
+function copyBody(to: InboundMessage, m: InboundMessage, info: RequesterInfo | null): void {
+  if (info === null) {
     to.payload = m.payload;
     to.payloadStart = m.payloadStart;
     to.payloadEnd = m.payloadEnd;
@@ -201,17 +205,24 @@ function copyBody(to: InboundMessage, m: InboundMessage, info: string): void {
   }
   // The line end stays behind the body all the way.
   const whole = m.payload.subarray(m.payloadStart, m.payloadEnd);
-  const { message, headerBytes } = setMessageHeader(
-    whole,
-    m.headerBytes,
-    CLIENT_INFO_HEADER,
-    info,
-  );
+  const { message, headerBytes } = m.headerBytes > 0
+    ? setMessageHeader(whole, m.headerBytes, CLIENT_INFO_HEADER, info.json)
+    : withHeaders(info.headers, whole);
   to.payload = message;
   to.payloadStart = 0;
   to.payloadEnd = message.length;
   to.headerBytes = headerBytes;
   to.sizeBytes = message.length - 2;
+}
+
+function withHeaders(headers: Uint8Array, body: Uint8Array): {
+  message: Uint8Array;
+  headerBytes: number;
+} {
+  const message = new Uint8Array(headers.length + body.length);
+  message.set(headers);
+  message.set(body, headers.length);
+  return { message, headerBytes: headers.length };
 }
 
 /** Sends `to` to `target`; it shows the subject that `m` shows, if that is not where `m` goes. */
@@ -255,7 +266,7 @@ export function deliverServiceReply(
   }
   const target = mapped(importer, owed.reply);
   const message = new InboundMessage();
-  copyBody(message, m, "");
+  copyBody(message, m, null);
   address(message, target, reply, m);
   const next = { service, share, previous: hop };
   const { trace } = core;
