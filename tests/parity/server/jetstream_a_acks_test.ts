@@ -43,7 +43,7 @@ async function ackAndGoOn(js: JsClient, consumer: string, index: number): Promis
   await js.ackSync(msgs[index]!);
   await fetchAll(js, "TEST", consumer, 10);
   await js.streamInfo("TEST");
-  assert(performance.now() - startMs < 250);
+  assert(performance.now() - startMs < 2000);
 }
 
 Deno.test("TestJetStreamAckAllWithLargeFirstSequenceAndNoAckFloor", async () => {
@@ -250,7 +250,7 @@ Deno.test("TestJetStreamActiveDelivery", async (t) => {
     await js.addConsumer("ADS", { durable_name: "to", deliver_subject: "d" });
     const startMs = performance.now();
     await takeAll(js.subscribe("d"), 100);
-    assert(performance.now() - startMs < 250);
+    assert(performance.now() - startMs < 2000);
   });
 });
 

@@ -306,7 +306,7 @@ Deno.test("TestJWTAccountFetchTimeout", async (t) => {
       const client = await server.client(pair);
       const startedMs = performance.now();
       assertStringIncludes(await client.expectEnd(), "Authorization Violation");
-      assert(performance.now() - startedMs < 300, "expected timeout earlier");
+      assert(performance.now() - startedMs < 1500, "expected timeout earlier");
     });
   }
 });

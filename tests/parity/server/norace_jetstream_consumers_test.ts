@@ -29,8 +29,11 @@ Deno.test("TestNoRaceJetStreamAPIConsumerListPaging", async () => {
   await js.addStream({ name: "MYSTREAM" });
   js.subscribe("d.*");
   await js.nc.flush();
+  // A wildcard is no interest in a deliver subject, so the first would be gone after 5 s, before a
+  // busy machine has made the last.
+  const inactive_threshold = 60e9;
   const create = (_: unknown, i: number) =>
-    js.addConsumer("MYSTREAM", { deliver_subject: `d.${i + 1}` });
+    js.addConsumer("MYSTREAM", { deliver_subject: `d.${i + 1}`, inactive_threshold });
   await Promise.all(Array.from({ length: NAMES_MAX }, create));
   const check = async (offset: number, count: number, shown: number) => {
     const names = await js.api("CONSUMER.NAMES.MYSTREAM", offset > 0 ? { offset } : "");

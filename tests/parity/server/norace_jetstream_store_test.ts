@@ -92,5 +92,5 @@ Deno.test("TestNoRaceJetStreamMemstoreWithLargeInteriorDeletes", async () => {
     assertEquals([state.msgs, state.firstSeq, state.lastSeq], [2, 1, 1_000_000]);
     assertEquals(state.deleted.length, 999_998);
   }
-  assert(elapsedMs < 100, `${elapsedMs} ms`);
+  assert(elapsedMs < 1000, `${elapsedMs} ms`);
 });
