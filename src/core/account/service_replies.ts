@@ -50,12 +50,17 @@ export interface Requester {
   readonly subject: string;
 }
 
+/** Whether `subject` is one for replies to other accounts. */
+export function isServiceReply(subject: string): boolean {
+  return subject.startsWith(REPLY_PREFIX);
+}
+
 /**
  * Who gets what is sent to `subject` in `account` in the end, through all accounts on the way; null
  * when it is not a subject for replies to other accounts.
  */
 export function requesterOf(account: Account, subject: string): Requester | null {
-  if (!subject.startsWith(REPLY_PREFIX)) return null;
+  if (!isServiceReply(subject)) return null;
   let requester: Requester = { account, subject };
   for (;;) {
     const owed = requester.account.owedReply(requester.subject);
@@ -175,7 +180,7 @@ export class ServiceReplies {
 
   /** A subscription to `subject` is gone: replies that nobody waits for any more are forgotten. */
   onInterestLost(subject: string): void {
-    if (this.#expected.size === 0 || subject.startsWith(REPLY_PREFIX)) return;
+    if (this.#expected.size === 0 || isServiceReply(subject)) return;
     if (!subjectHasWildcard(subject)) {
       this.#checkInterest(subject);
       return;

@@ -9,6 +9,12 @@
  *
  * @module
  */
+import { JsonShapeError, JsonSyntaxError } from "../../base/json/mod.ts";
+import { byteStringOfText } from "../../base/text/byte_string.ts";
+import { isServiceReply } from "../../core/account/service_replies.ts";
+import { parseClientInfo } from "../../core/connection/client_info.ts";
+import { sliceHeader } from "../../protocol/mod.ts";
+import { MsgHeader } from "../stream/header_names.ts";
 
 /** End of each such subject. */
 const SUFFIX = ".$FI";
@@ -33,9 +39,26 @@ export interface FastBatchMessage {
   readonly commitEob: boolean;
 }
 
-/** Whether `reply` is one of a fast batch. */
-export function isFastBatchReply(reply: string): boolean {
+function isFastBatchReply(reply: string): boolean {
   return reply.length > SUFFIX.length && reply.endsWith(SUFFIX);
+}
+
+/**
+ * The reply subject that says the place of a message in a fast batch; empty when it is in none.
+ * That of a publisher in another account is in the headers: `reply` is the server's own there.
+ */
+export function fastBatchReply(reply: string, headers: Uint8Array): string {
+  if (isFastBatchReply(reply)) return reply;
+  if (headers.length === 0 || !isServiceReply(reply)) return "";
+  const info = sliceHeader(headers, MsgHeader.ClientInfo);
+  if (info === null) return "";
+  try {
+    const published = byteStringOfText(parseClientInfo(new TextDecoder().decode(info)).reply);
+    return isFastBatchReply(published) ? published : "";
+  } catch (error) {
+    if (error instanceof JsonShapeError || error instanceof JsonSyntaxError) return "";
+    throw error;
+  }
 }
 
 /** The number that stands in `[start, end)`, of at most `digits` digits; -1 when it is none. */

@@ -8,7 +8,7 @@
 import { headerValue } from "../../protocol/mod.ts";
 import { MsgHeader } from "../stream/header_names.ts";
 import type { Stream } from "../stream/stream.ts";
-import { isFastBatchReply, parseFastBatchReply } from "./batch_reply.ts";
+import { fastBatchReply, parseFastBatchReply } from "./batch_reply.ts";
 import type { BatchOutcome } from "./outcome.ts";
 
 /** Handles a message that is a part of a batch; null when it is a single one. */
@@ -19,8 +19,9 @@ export function routeBatchMessage(
   headers: Uint8Array,
   payload: Uint8Array,
 ): BatchOutcome | null {
-  if (isFastBatchReply(reply)) {
-    const message = parseFastBatchReply(reply);
+  const place = fastBatchReply(reply, headers);
+  if (place !== "") {
+    const message = parseFastBatchReply(place);
     return stream.fastBatches.receive(message, subject, reply, headers, payload);
   }
   if (headers.length === 0) return null;

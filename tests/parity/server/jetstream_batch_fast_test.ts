@@ -16,7 +16,7 @@ import {
   headersOf,
   storedHeaders,
 } from "./_jetstream_batch.ts";
-import { messagesOf, storedMsg } from "./_jetstream_a.ts";
+import { clientOf, messagesOf, storedMsg } from "./_jetstream_a.ts";
 import { refused } from "./_jetstream_b.ts";
 
 const { Start, Append, Commit, CommitEob, Ping } = FastOp;
@@ -288,4 +288,63 @@ Deno.test("TestJetStreamFastBatchInitAckMessages on one server", async () => {
   await open("b3", 50, 50);
   fast.send({ seq: 1, op: Start, id: "b4", flow: 50 });
   await fast.flow(0, 1);
+});
+
+Deno.test("TestJetStreamFastBatchInitAckMessages", async () => {
+  const { server, fast } = await fastServer();
+  await using _ = server;
+  const start = async (id: string, flow: number, msgs: number): Promise<void> => {
+    fast.send({ id, seq: 1, op: Start, flow });
+    await fast.flow(0, msgs);
+  };
+  const end = async (id: string): Promise<void> => {
+    fast.send({ id, seq: 2, op: CommitEob });
+    let answer = await fast.answer();
+    // Beside others each message is acknowledged.
+    while (answer.type === "ack") answer = await fast.answer();
+    assertBatch(answer, answer.seq, id, 1);
+  };
+  // Alone: a whole window, which is less than the publisher would take.
+  await start("b1", 1000, 500);
+  // Beside another one.
+  await start("b2", 1000, 1);
+  // From the beginning, still beside it; on one server that is a new batch.
+  await end("b1");
+  await start("b1", 1000, 1);
+  await end("b2");
+  await end("b1");
+  await start("b1", 1000, 500);
+  await end("b1");
+  // The publisher takes less.
+  await start("b3", 50, 50);
+  await start("b4", 50, 1);
+});
+
+Deno.test("TestJetStreamFastBatchPublishAccImportExport", async () => {
+  await using server = await jetStreamServer(
+    {},
+    `jetstream: {max_mem_store: 1MB, max_file_store: 1MB}
+    accounts: {
+      A: {
+        jetstream: enabled
+        users: [ {user: a, password: a} ]
+        exports [
+          { service: "foo" }
+        ]
+      },
+      B: {
+        users: [ {user: b, password: b} ]
+        imports [
+          { service: { subject: "foo", account: A } }
+        ]
+      },
+    }`,
+  );
+  const owner = await clientOf(server, "a", "a");
+  await owner.addStream({ name: "TEST", subjects: ["foo"], allow_batched: true });
+  for (const [index, user] of ["a", "b"].entries()) {
+    const fast = new FastPublisher(await clientOf(server, user, user));
+    fast.send({ seq: 1, op: Commit });
+    await fast.batch(index + 1, 1);
+  }
 });

@@ -4,7 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { isFastBatchReply, parseFastBatchReply } from "../../../src/jetstream/batch/batch_reply.ts";
+import { fastBatchReply, parseFastBatchReply } from "../../../src/jetstream/batch/batch_reply.ts";
+import { appendHeader } from "../../../src/protocol/mod.ts";
 
 Deno.test("the parts of a fast batch's reply subject are read from its end", () => {
   const place = { id: "ID", flow: 100, gapOk: true, seq: 7 };
@@ -34,6 +35,26 @@ Deno.test("the parts of a fast batch's reply subject are read from its end", () 
     ["x.$FI", null],
   ];
   for (const [reply, expected] of cases) assertEquals(parseFastBatchReply(reply), expected, reply);
-  assertEquals(isFastBatchReply("p.ID.100.ok.7.1.$FI"), true);
-  assertEquals(isFastBatchReply("p.ID.100.ok.7.1.$FIX"), false);
+});
+
+Deno.test("fastBatchReply() finds a reply subject of another account in the headers", () => {
+  const place = "p.ID.100.ok.7.1.$FI";
+  const none = new Uint8Array(0);
+  const asking = (info: string) => appendHeader(null, "Nats-Request-Info", info);
+  const there = asking(`{"acc":"B","rtt":1,"reply":"${place}"}`);
+  const cases: [string, Uint8Array, string][] = [
+    [place, none, place],
+    ["p.ID.100.ok.7.1.$FIX", none, ""],
+    ["", none, ""],
+    ["_R_.AbCdEf.GhIjKl", none, ""],
+    ["_R_.AbCdEf.GhIjKl", there, place],
+    ["_INBOX.AbCdEf.GhIjKl", there, ""],
+    ["_R_.AbCdEf.GhIjKl", asking(`{"acc":"B","reply":"_INBOX.1"}`), ""],
+    ["_R_.AbCdEf.GhIjKl", asking(`{"acc":"B"}`), ""],
+    ["_R_.AbCdEf.GhIjKl", asking(`{"reply":1}`), ""],
+    ["_R_.AbCdEf.GhIjKl", asking(`{`), ""],
+  ];
+  for (const [reply, headers, expected] of cases) {
+    assertEquals(fastBatchReply(reply, headers), expected);
+  }
 });
