@@ -11,9 +11,10 @@
  *
  * @module
  */
-import { applyBaseline, emptyOptions, type Options } from "./config/mod.ts";
+import { applyBaseline, emptyOptions, type Options, processConfigFile } from "./config/mod.ts";
 import type { ClientAuthentication } from "./core/auth/client_authentication.ts";
 import { discardLogger, type Logger } from "./platform/mod.ts";
+import { systemConfigSource } from "./platform/deno/config_source.ts";
 import { systemEnvironment } from "./platform/deno/environment.ts";
 import { Server } from "./server/server.ts";
 
@@ -55,4 +56,23 @@ export function startServer(options: StartOptions = {}): Promise<Server> {
     server.start();
     return server;
   });
+}
+
+/**
+ * Starts a server with a configuration file, which `server.reload()` reads again. What the file
+ * says replaces what `options` say.
+ *
+ * Rejects as {@linkcode startServer} does, and with ConfigParseError, ConfigProcessError or
+ * FileError when the file cannot be used.
+ */
+export async function startServerFromConfig(
+  configFile: string,
+  options: StartOptions = {},
+): Promise<Server> {
+  const { logger, authenticate: _, ...given } = options;
+  const read: Options = { ...emptyOptions(), ...given };
+  for (const { message } of processConfigFile(read, configFile, systemConfigSource())) {
+    logger?.warn(message);
+  }
+  return await startServer({ ...options, ...read });
 }

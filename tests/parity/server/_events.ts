@@ -14,11 +14,11 @@ export type Json = any;
 /** The answer to a request, parsed; `body` is text or something to be sent as JSON. */
 export async function ask(client: NatsConnection, subject: string, body?: unknown): Promise<Json> {
   const payload = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
-  return (await client.request(subject, payload, { timeout: 5000 })).json();
+  return (await client.request(subject, payload, { timeout: 10_000 })).json();
 }
 
 /** The next message of an inbox; fails when none comes. */
-export async function next(inbox: Inbox, withinMs = 5000): Promise<Msg> {
+export async function next(inbox: Inbox, withinMs = 10_000): Promise<Msg> {
   const message = await inbox.next(withinMs);
   assert(message !== null, "no message came");
   return message;

@@ -5,15 +5,18 @@
  * @module
  */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import {
   applyBaseline,
   emptyOptions,
   OptionsError,
+  processConfigFile,
   processConfigText,
   validateOptions,
 } from "../../../src/config/mod.ts";
+import { startServer, startServerFromConfig } from "../../../src/mod.ts";
 import { systemConfigSource } from "../../../src/platform/deno/config_source.ts";
-import { testServer } from "../../harness/server.ts";
+import { Inbox, testServer, until } from "../../harness/server.ts";
 
 Deno.test("TestMaxSubTokens", async () => {
   await using server = await testServer({}, "max_sub_tokens: 4");
@@ -114,4 +117,79 @@ Deno.test("TestSublistNoCacheConfigOnAccounts", async () => {
   const { accounts } = server.server.core;
   assertEquals(accounts.size, 3);
   for (const account of accounts.values()) assertEquals(account.sublist.cacheEnabled, false);
+});
+
+Deno.test("TestNewServerFromConfigVsLoadConfig", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".conf" });
+  await Deno.writeTextFile(
+    path,
+    `port = 4224
+     max_payload = 4194304
+     max_connections = 200
+     ping_interval = "30s"`,
+  );
+  // The port is taken by nobody.
+  const closed = { dontListen: true };
+  const options = emptyOptions();
+  processConfigFile(options, path, systemConfigSource());
+  await using first = await startServer({ ...options, ...closed });
+  await using second = await startServerFromConfig(path, closed);
+  assertEquals(first.options.maxPayload, 4_194_304);
+  assertEquals(first.options, second.options);
+  await Deno.remove(path);
+});
+
+Deno.test("TestParseExport", async () => {
+  const importer = (number: number) =>
+    `accI${number} {
+      imports [{
+        service { account accE, subject foo.accI${number} }
+        to foo
+      },{
+        stream { account sys, subject "$SYS.SERVER.ACCOUNT.accI${number}.CONNS" }
+      }],
+      users [{ user u${number}, password pwd }],
+    }`;
+  await using server = await testServer(
+    {},
+    `system_account: sys
+     accounts {
+       sys { exports [{ stream "$SYS.SERVER.ACCOUNT.*.CONNS", account_token_position 4 }] }
+       accE {
+         exports [{ service foo.*, account_token_position 2 }]
+         users [{ user ue, password pwd }],
+       }
+       ${importer(1)}
+       ${importer(2)}
+     }`,
+  );
+  const connect = (user: string) => server.connect({ user, pass: "pwd" });
+  const first = await connect("u1");
+  const second = await connect("u2");
+  const events = [
+    new Inbox(first, "$SYS.SERVER.ACCOUNT.accI1.CONNS"),
+    new Inbox(second, "$SYS.SERVER.ACCOUNT.accI2.CONNS"),
+  ];
+  await first.flush();
+  await second.flush();
+  // Each account hears of its own connections: one that comes and goes makes two events.
+  await (await connect("u1")).close();
+  await (await connect("u2")).close();
+
+  const service = await connect("ue");
+  let requests = 0;
+  service.subscribe("foo.*", {
+    callback: (_error: Error | null, message: Msg) => {
+      requests++;
+      message.respond(message.data);
+    },
+  });
+  await service.flush();
+  const request = async (client: NatsConnection): Promise<void> => {
+    assertEquals((await client.request("foo", "1", { timeout: 10_000 })).string(), "1");
+  };
+  await request(first);
+  await request(second);
+  assertEquals(requests, 2);
+  await until(() => events.every(({ count }) => count === 2), undefined, 10_000);
 });

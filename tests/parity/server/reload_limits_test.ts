@@ -1,4 +1,4 @@
-// Ports: server/reload_test.go
+// Ports: server/reload_test.go, server/monitor_test.go
 /**
  * Reloads that change limits, addresses and what monitoring shows, and reloads that are refused.
  *

@@ -5,6 +5,8 @@
  * @module
  */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { connectUser } from "../../harness/jwt_login.ts";
+import { newAccount, operatorServer } from "../../harness/operator.ts";
 import { ERR } from "../../harness/raw_client.ts";
 import { testServer } from "../../harness/server.ts";
 
@@ -34,4 +36,12 @@ Deno.test("TestMaxPayloadOverrun", async () => {
   client = await server.rawLogin();
   await client.send("PUB foo 18446744073709551615123\r\n");
   assertEquals(await client.expectEnd(), "");
+});
+
+Deno.test("TestAsyncInfoWithSmallerMaxPayload", async () => {
+  const account = newAccount({ limits: { payload: 522 } });
+  await using server = await operatorServer([account]);
+  const client = await connectUser(server, account);
+  await client.flush();
+  assertEquals(client.info!.max_payload, 522);
 });
