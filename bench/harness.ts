@@ -88,6 +88,12 @@ export interface Measured {
   readonly startMs: number;
 }
 
+/** Resident memory of a process (proc(5)). */
+export function residentMiB(pid: number): number {
+  const [, kib] = /VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))!;
+  return Number(kib) / 1024;
+}
+
 const CLOCK_TICKS_PER_SECOND = 100;
 
 /** CPU time of a process so far, in ms (proc(5)). */

@@ -10,7 +10,7 @@
  * @module
  */
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { freePort, type Kind, option, startServer, waitForPort } from "./harness.ts";
+import { freePort, type Kind, option, residentMiB, startServer, waitForPort } from "./harness.ts";
 
 const MESSAGES = 50_000;
 const OUTSTANDING = 500;
@@ -112,11 +112,6 @@ const SCALES: readonly Scale[] = [
     },
   },
 ];
-
-function residentMiB(pid: number): number {
-  const [, kib] = /VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))!;
-  return Number(kib) / 1024;
-}
 
 /** A server that is measured; ends with its block. */
 class Measured implements AsyncDisposable {
