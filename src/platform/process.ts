@@ -11,7 +11,7 @@ export interface ProcessUsage {
   /** Bytes of the JavaScript heap in use, and reserved. */
   readonly heapUsedBytes: number;
   readonly heapTotalBytes: number;
-  /** CPU use in percent of one core since the last call. */
+  /** CPU use in percent of one core, over the last second or longer. */
   readonly cpuPercent: number;
 }
 

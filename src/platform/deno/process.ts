@@ -7,15 +7,29 @@ import os from "node:os";
 import process from "node:process";
 import type { Process, ProcessUsage } from "../process.ts";
 
+/** CPU use is averaged over so much time at least: less says nothing. */
+const CPU_WINDOW_MS = 1000;
+
+/** Tells how much of a core the process has used since it was last asked, first since its start. */
+function cpuMeter(): () => number {
+  let lastCpuUs = 0;
+  let lastAtMs = 0;
+  let percent = 0;
+  return () => {
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - lastAtMs;
+    if (lastAtMs > 0 && elapsedMs < CPU_WINDOW_MS) return percent;
+    const { user, system } = process.cpuUsage();
+    percent = (user + system - lastCpuUs) / elapsedMs / 10;
+    lastCpuUs = user + system;
+    lastAtMs = nowMs;
+    return percent;
+  };
+}
+
 /** Reads the process and machine through Deno. */
 export function systemProcess(): Process {
-  let lastCpuUs = 0;
-  let lastAtMs = performance.now();
-  const cpuUs = (): number => {
-    const used = process.cpuUsage();
-    return used.user + used.system;
-  };
-  lastCpuUs = cpuUs();
+  const cpuPercent = cpuMeter();
   return {
     pid: Deno.pid,
     os: Deno.build.os,
@@ -27,18 +41,12 @@ export function systemProcess(): Process {
     memoryBytes: () => os.totalmem(),
     env: (name) => Deno.env.get(name) ?? null,
     usage: (): ProcessUsage => {
-      const nowMs = performance.now();
-      const nowUs = cpuUs();
-      const elapsedUs = (nowMs - lastAtMs) * 1000;
-      const cpuPercent = elapsedUs > 0 ? ((nowUs - lastCpuUs) / elapsedUs) * 100 : 0;
-      lastCpuUs = nowUs;
-      lastAtMs = nowMs;
       const { rss, heapUsed, heapTotal } = Deno.memoryUsage();
       return {
         residentBytes: rss,
         heapUsedBytes: heapUsed,
         heapTotalBytes: heapTotal,
-        cpuPercent,
+        cpuPercent: cpuPercent(),
       };
     },
     writeFile: (path, text) => Deno.writeTextFileSync(path, text),
