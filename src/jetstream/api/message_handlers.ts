@@ -19,7 +19,8 @@ import {
 import { DiskError } from "../../platform/mod.ts";
 import { LoadCode, StoredMsg, StoreError } from "../../store/mod.ts";
 import { deleteMsg } from "../stream/removal.ts";
-import type { Handler } from "./api.ts";
+import type { Stream } from "../stream/stream.ts";
+import type { Answer, Handler } from "./api.ts";
 import { type ApiRequest, NoAnswer, type ResponseFields, value } from "./request.ts";
 import { SUCCESS } from "./stream_handlers.ts";
 
@@ -29,7 +30,7 @@ const NAME = 5;
 const errorField = field<ApiErrorData>("error", apiErrorShape);
 const messageField = field("message", optional(storedMsgShape), OMIT);
 
-function getMsg(request: ApiRequest): ResponseFields {
+function getMsg(request: ApiRequest): Answer {
   const account = request.jsAccount;
   request.mustNotBeEmpty();
   const { seq, lastFor, nextFor, startTime, batch, maxBytes, noHeaders } = request.decode(
@@ -52,15 +53,29 @@ function getMsg(request: ApiRequest): ResponseFields {
     ? store.loadMsg(from, message)
     : store.loadLastMsg(lastFor, message);
   if (found !== LoadCode.Found) throw apiError("JSNoMessageFoundErr");
-  return [
+  const isHeld = message.seq > stream.durableSeq;
+  // What is answered later must not be borrowed.
+  const own = (bytes: Uint8Array) => isHeld ? bytes.slice() : bytes;
+  const fields = [
     value(messageField, {
       subject: message.subject(),
       sequence: message.seq,
-      header: noHeaders ? new Uint8Array(0) : message.headers(),
-      data: message.payload(),
+      header: noHeaders ? new Uint8Array(0) : own(message.headers()),
+      data: own(message.payload()),
       time: message.timeNs(),
     }),
   ];
+  return isHeld ? whenDurable(stream, message.seq, fields) : fields;
+}
+
+/** Nobody is shown what could still be lost. */
+async function whenDurable(
+  stream: Stream,
+  seq: number,
+  fields: ResponseFields,
+): Promise<ResponseFields> {
+  if (!await stream.untilDurable(seq)) throw new NoAnswer();
+  return fields;
 }
 
 function removeMsg(request: ApiRequest): ResponseFields {

@@ -172,6 +172,11 @@ export class DirectGet {
   }
 
   #answer(request: MsgGetRequest, reply: string): void {
+    const { lastSeq, durableSeq, js } = this.#stream;
+    if (lastSeq > durableSeq && this.#waiting.count > js.options.maxPending) {
+      this.#status(reply, "429 Too Many Requests");
+      return;
+    }
     if (request.multiLastFor.length > 0) this.#answerMulti(request, reply);
     else if (request.batch > 0) this.#answerBatch(request, reply);
     else this.#answerOne(request, reply);
@@ -191,7 +196,11 @@ export class DirectGet {
       return;
     }
     const headers = request.noHeaders ? NO_BYTES : this.#headers.write(message, NO_PENDING, 0);
-    this.#send(reply, headers, message.payload());
+    if (message.seq <= this.#stream.durableSeq) this.#send(reply, headers, message.payload());
+    else {
+      const replies = new PacedReplies(this.#stream, reply, this.#waiting);
+      replies.send(headers, message.payload(), message.seq);
+    }
   }
 
   #answerBatch(request: MsgGetRequest, reply: string): void {
@@ -218,7 +227,7 @@ export class DirectGet {
         headers = this.#headers.write(message, pending, lastSeq);
       }
       lastSeq = message.seq;
-      replies.send(headers, message.payload());
+      replies.send(headers, message.payload(), message.seq);
     }
     if (this.#stream.lastSeq > counted.validThrough) {
       pending = store.numPending(seq, filter, false).total;
@@ -265,7 +274,7 @@ export class DirectGet {
         replies.send(statusHeaders("404 Message Not Found"), NO_BYTES);
         return;
       }
-      replies.send(this.#headers.write(message, pending, lastSeq), message.payload());
+      replies.send(this.#headers.write(message, pending, lastSeq), message.payload(), seq);
       lastSeq = seq;
       bytes += message.contentBytes();
       if (bytes >= bytesMax) break;

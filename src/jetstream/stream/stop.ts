@@ -25,6 +25,7 @@ export async function stopStream(
   // What the turn stored so far is written and acknowledged first.
   if (stream.dirty && !deleteState) stream.endTurn();
   stream.closed = true;
+  if (deleteState) stream.wakeSyncWaiters();
   stream.silence();
   stream.upstreams.stop({ deleteConsumers: deleteState && advisory });
   for (const consumer of [...stream.consumers.values()]) {

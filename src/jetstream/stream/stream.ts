@@ -69,6 +69,8 @@ export class Stream {
   durableSeq = Infinity;
   /** Consumers that wait for what follows to be durable. */
   readonly heldBack: Set<Consumer> = new Set();
+  /** Wait for the end of the sync under way, or of the next one. */
+  #syncWaiters: (() => void)[] = [];
   /** Publishes again what is synced with the turn. */
   #heldAgain: HeldMessage[] = [];
   readonly #subscriptions: Map<string, Subscription> = new Map();
@@ -232,6 +234,7 @@ export class Stream {
         if (lastSeq > this.durableSeq) this.durableSeq = lastSeq;
         for (const consumer of this.heldBack) this.js.markConsumerReady(consumer);
         this.heldBack.clear();
+        this.wakeSyncWaiters();
         for (const { subject, headers, payload } of again) {
           this.js.client.publish(this.account.account, subject, "", headers, payload);
         }
@@ -240,6 +243,25 @@ export class Stream {
       },
       (error) => this.failWrites(error),
     );
+  }
+
+  /**
+   * Resolves when the stored message `seq` is durable, to true, or when it will not be, to false.
+   */
+  async untilDurable(seq: number): Promise<boolean> {
+    while (seq > this.durableSeq) {
+      if (this.closed || this.writeError !== null) return false;
+      await new Promise<void>((resolve) => this.#syncWaiters.push(resolve));
+    }
+    return true;
+  }
+
+  /** Those who wait for messages to be durable look again. */
+  wakeSyncWaiters(): void {
+    const waiters = this.#syncWaiters;
+    if (waiters.length === 0) return;
+    this.#syncWaiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   /** Whether what is not synced yet counts as not stored: nobody is told of it. */
@@ -260,5 +282,6 @@ export class Stream {
       `JetStream failed to store a msg on stream '${this.label}': ${this.writeError.message}; ` +
         "it takes no more: make room or mend the disk, then restart the server",
     );
+    this.wakeSyncWaiters();
   }
 }
