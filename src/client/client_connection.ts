@@ -160,7 +160,10 @@ export class ClientConnection implements ClientOperations {
     crowded.stalls++;
     core.stats.stalls++;
     await new Promise<void>((resolve) => {
-      const timer = loop.setTimer(resolve, STALL_MS);
+      const timer = loop.setTimer(() => {
+        this.connection.debug(`Timed out of fast producer stall (${STALL_MS}ms)`);
+        resolve();
+      }, STALL_MS);
       void crowded.out.drained().then(() => {
         loop.clearTimer(timer);
         resolve();

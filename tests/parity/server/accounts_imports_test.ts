@@ -1,4 +1,4 @@
-// Ports: server/accounts_test.go
+// Ports: server/accounts_test.go, server/norace_1_test.go
 /**
  * Exports and imports that change while the server runs: made one by one, taken away, reloaded,
  * expired.
@@ -37,17 +37,20 @@ Deno.test("TestAddStreamExport", () => {
   assertEquals(approved(), new Set(["$bar", "$baz"]));
 });
 
-// Go adds them from a goroutine each, which one thread has no counterpart of.
-Deno.test("TestAccountAddServiceImportRace", () => {
-  const [foo, bar] = [newAccount("$foo"), newAccount("$bar")];
-  foo.exports.addService("foo.*");
-  for (let i = 0; i < 100; i++) addServiceImport(bar, foo, { from: `foo.${i}` });
-  assertEquals(bar.serviceImports.length, 100);
-  assertEquals(bar.sublist.count, 100);
-  // Each has an own id, by which the server's subscriptions are told apart.
-  const ids = bar.serviceImports.map(({ subscription }) => subscription!.sid);
-  assertEquals(new Set(ids).size, 100);
-});
+// Go adds them from a goroutine each, which one thread has no counterpart of, and once more without
+// its race detector.
+for (const name of ["TestAccountAddServiceImportRace", "TestNoRaceAccountAddServiceImportRace"]) {
+  Deno.test(name, () => {
+    const [foo, bar] = [newAccount("$foo"), newAccount("$bar")];
+    foo.exports.addService("foo.*");
+    for (let i = 0; i < 100; i++) addServiceImport(bar, foo, { from: `foo.${i}` });
+    assertEquals(bar.serviceImports.length, 100);
+    assertEquals(bar.sublist.count, 100);
+    // Each has an own id, by which the server's subscriptions are told apart.
+    const ids = bar.serviceImports.map(({ subscription }) => subscription!.sid);
+    assertEquals(new Set(ids).size, 100);
+  });
+}
 
 Deno.test("TestAccountRemoveServiceImport", () => {
   const bar = newAccount("bar");

@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deleteAfter } from "../../../src/jetstream/consumer/inactivity.ts";
+import { FileStore } from "../../../src/store/mod.ts";
 import { ApiFailure, deliveryInfo, jetStreamServer } from "../../harness/jetstream.ts";
 import { type Inbox, until } from "../../harness/server.ts";
 import { forBothStores, next, ns, pendingCount, requestNext } from "./_jetstream_consumer.ts";
@@ -459,4 +460,24 @@ Deno.test("TestJetStreamConsumerNoMsgPayload", async () => {
     assertEquals(msg.headers?.get("Nats-Msg-Size"), "128");
     assertEquals(msg.headers?.get("name"), "derek");
   }
+});
+
+Deno.test("TestJetStreamConsumerEOFBugNewFileStore", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo.bar.*"] });
+  await js.addStream({ name: "M", mirror: { name: "TEST" } });
+  const deliverSubject = js.inbox();
+  const inbox = js.subscribe(deliverSubject);
+  await js.nc.flush();
+  await js.addConsumer("M", { deliver_subject: deliverSubject, filter_subject: "foo.>" });
+  await js.publishMany(100, "foo.bar.baz", "OK");
+  for (let i = 0; i < 100; i++) (await next(inbox, 10_000)).respond();
+  await js.nc.flush();
+  // What is known of the subjects of its first block expires.
+  const store = server.stream("M").store;
+  assert(store instanceof FileStore);
+  store.core.blocks[0]!.subjects = null;
+  await js.publish("foo.bar.baz", "OK");
+  await next(inbox, 10_000);
 });

@@ -6,6 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { jetStreamServer, statusOf } from "../../harness/jetstream.ts";
+import { checkAckFloor } from "../../../src/jetstream/consumer/redelivery.ts";
+import { fetchAll } from "./_jetstream_consumer.ts";
 import { flood } from "./_jetstream_norace.ts";
 import { stateOf } from "./_jetstream_b.ts";
 
@@ -76,4 +78,30 @@ Deno.test("TestNoRaceJetStreamStandaloneDontReplyToAckBeforeProcessingIt", async
   }
   const { messages, last_seq } = await stateOf(js, "WQ");
   assertEquals([messages, last_seq], [total, 4 * total]);
+});
+
+Deno.test("TestNoRaceCheckAckFloorWithVeryLargeFirstSeqAndNewConsumers", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["wq-req"], retention: "workqueue" });
+  // Where a walk over the sequences would take so long that the test runs out of time.
+  const first = 1_200_000_000;
+  await js.purge("TEST", { seq: first });
+  assertEquals((await stateOf(js, "TEST")).first_seq, first);
+  await js.publish("wq-req", "HELP");
+  await js.addConsumer("TEST", {
+    durable_name: "dlc",
+    filter_subject: "wq-req",
+    ack_policy: "explicit",
+  });
+  const [msg] = await fetchAll(js, "TEST", "dlc", 1);
+  await js.ackSync(msg!);
+  await js.purge("TEST", { seq: 2 * first });
+  assertEquals((await stateOf(js, "TEST")).first_seq, 2 * first);
+  await js.publish("wq-req", "MORE HELP");
+  const consumer = server.consumer("TEST", "dlc");
+  // As if the purge had not moved it.
+  consumer.ackFloorStream = first;
+  checkAckFloor(consumer);
+  assertEquals(consumer.ackFloorStream, 2 * first - 1);
 });

@@ -1,12 +1,12 @@
-// Ports: server/norace_1_test.go: streams of many messages, and many streams.
+// Ports: server/norace_1_test.go: streams of many messages, and many streams; server/norace_2_test.go.
 /**
- * Streams under volume (server/norace_1_test.go). The reference's numbers of messages are scaled
+ * Streams under volume (server/norace_1_test.go, server/norace_2_test.go). The reference's numbers of messages are scaled
  * down, where a test says so.
  *
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { jetStreamServer, JsClient } from "../../harness/jetstream.ts";
+import { jetStreamServer, jsAccountOf, JsClient, type Json } from "../../harness/jetstream.ts";
 import { pass, stateOf } from "./_jetstream_b.ts";
 import { elapsed, flood } from "./_jetstream_norace.ts";
 
@@ -95,4 +95,46 @@ Deno.test("TestNoRaceJetStreamStreamInfoSubjectDetailsLimits", async () => {
   await js.publish("foo", "TOO MUCH");
   const rest = await stateOf(js, "TEST", { offset: SUBJECTS_MAX, subjects_filter: ">" });
   assertEquals(Object.keys(rest.subjects).length, 1);
+});
+
+Deno.test("TestNoRaceParallelStreamAndConsumerCreation", async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  const created = js.subscribe("$JS.EVENT.ADVISORY.*.CREATED.>");
+  await js.nc.flush();
+  // A thousand in the reference.
+  const count = 200;
+  /** All at once; each is answered as if it was the first, and one is. */
+  const createAll = async (create: () => Promise<Json>): Promise<void> => {
+    const before = created.count;
+    await Promise.all(Array.from({ length: count }, create));
+    await js.nc.flush();
+    assertEquals(created.count, before + 1);
+  };
+  const config = {
+    name: "TEST",
+    subjects: ["foo", "bar"],
+    max_msgs: 10,
+    storage: "file",
+    num_replicas: 1,
+  };
+  await createAll(() => js.addStream(config));
+  assertEquals([...jsAccountOf(server.test).streams.keys()], ["TEST"]);
+  const consumer = { name: "DLC", deliver_subject: "to", ack_policy: "explicit" };
+  await createAll(() => js.addConsumer("TEST", consumer));
+  assertEquals([...server.stream("TEST").consumers.keys()], ["DLC"]);
+});
+
+// What the reference counts, goroutines that stay behind, are timers and operations here: Deno
+// fails a test that leaves any.
+Deno.test({
+  name: "TestNoRaceAccessTimeLeakCheck",
+  sanitizeOps: true,
+  sanitizeResources: true,
+}, async () => {
+  await using server = await jetStreamServer();
+  const js = await server.jetStream();
+  await js.addStream({ name: "TEST", subjects: ["foo"] });
+  await js.publish("foo", "Hello World");
+  await js.nc.close();
 });

@@ -7,17 +7,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { STALL_MS } from "../../../src/client/mod.ts";
 import { connz } from "../../../src/monitor/mod.ts";
+import type { Connection } from "../../../src/core/connection/connection.ts";
+import { EgressError } from "../../../src/core/trace/message_trace.ts";
+import { CapturedLog } from "../../harness/captured_log.ts";
+import { LISTEN, reloadServer } from "../../harness/reload.ts";
 import { testServer, until } from "../../harness/server.ts";
+import { nextTrace, openInbox, traceHeaders } from "./_msgtrace.ts";
 
-Deno.test("TestNoRaceProducerStallLimits", async () => {
-  await using server = await testServer();
-  const { client: slowClient, connection: slow } = await server.rawWithConnection({ name: "slow" });
-  await slowClient.send("SUB foo 1\r\n");
-  await slowClient.flush();
-  // The receiver's bytes do not leave, and more than a producer waits for is pending.
-  const inner = slow.transport;
+/** Keeps what is sent to a client from leaving, until the returned function is called. */
+function closeGate(to: Connection): () => void {
+  const inner = to.transport;
   const gate = Promise.withResolvers<void>();
-  slow.replaceTransport({
+  to.replaceTransport({
     local: inner.local,
     remote: inner.remote,
     tls: inner.tls,
@@ -28,6 +29,16 @@ Deno.test("TestNoRaceProducerStallLimits", async () => {
     },
     close: () => inner.close(),
   });
+  return gate.resolve;
+}
+
+Deno.test("TestNoRaceProducerStallLimits", async () => {
+  await using server = await testServer();
+  const { client: slowClient, connection: slow } = await server.rawWithConnection({ name: "slow" });
+  await slowClient.send("SUB foo 1\r\n");
+  await slowClient.flush();
+  // The receiver's bytes do not leave, and more than a producer waits for is pending.
+  const openGate = closeGate(slow);
   const fast = await server.rawLogin({ name: "fast" });
   await fast.flush();
   const megabyte = 1024 * 1000;
@@ -55,6 +66,41 @@ Deno.test("TestNoRaceProducerStallLimits", async () => {
   const shown = connz(server.server).connections!.find(({ cid }) => cid === slow.id)!;
   assert(shown.stalls! >= 1);
   assert(server.server.core.stats.stalls >= 1);
-  gate.resolve();
+  openGate();
   await slowClient.messages(4);
+});
+
+Deno.test("TestNoRaceNoFastProducerStall", async () => {
+  const log = new CapturedLog({ debug: true });
+  const config = (off: boolean): string =>
+    `${LISTEN}max_pending: 4MB, no_fast_producer_stall: ${off}`;
+  await using server = await reloadServer(config(true), { logger: log });
+  const { client: slowClient, connection: slow } = await server.rawWithConnection();
+  await slowClient.send("SUB foo 1\r\n");
+  await slowClient.flush();
+  const traces = await openInbox(await server.connect(), "my.trace.subj");
+  const producer = await server.connect();
+  // More than a producer waits for is pending, and stays so.
+  const openGate = closeGate(slow);
+  const size = 800 * 1024;
+  for (let i = 0; i < 4; i++) producer.publish("foo", new Uint8Array(size));
+  await producer.flush();
+  const publish = (): void =>
+    producer.publish("foo", new Uint8Array(256), { headers: traceHeaders("my.trace.subj", true) });
+  const expectTrace = async (error: string | undefined): Promise<void> => {
+    const [egress, ...others] = (await nextTrace(traces)).events("eg");
+    assertEquals([egress.cid, egress.error, others], [slow.id, error, []]);
+  };
+  const stalls = (): number => log.texts("debug", "fast producer stall").length;
+  publish();
+  await producer.flush();
+  assertEquals(stalls(), 0);
+  await expectTrace(EgressError.SlowConsumer);
+  await server.reload(config(false));
+  publish();
+  await until(() => stalls() > 0);
+  await expectTrace(undefined);
+  openGate();
+  const received = await slowClient.messages(5);
+  assertEquals(received.map(({ body }) => body.length), [size, size, size, size, 256]);
 });
