@@ -72,7 +72,11 @@ function cluster({ current, next }: Comparison): Change {
   if (from.port !== to.port) {
     throw notSupported(`cluster port: old=${from.port}, new=${to.port}`);
   }
-  return { log: "cluster", parts: ["authorization"] };
+  return {
+    log: "cluster",
+    parts: ["authorization"],
+    apply: (server) => server.joinCluster(),
+  };
 }
 
 function accountResolver({ current, next }: Comparison): Change {

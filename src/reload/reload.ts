@@ -64,9 +64,10 @@ export async function reloadOptions(server: Server, given: Options): Promise<voi
     if (!(error instanceof OptionsError)) throw error;
     throw new ReloadError(error.message, { cause: error });
   }
-  const unbuilt = unbuiltFeatures(next);
-  if (unbuilt.length > 0) throw new ReloadError(unbuilt.join("\n"));
   const changes = compareOptions({ server, current, next });
+  const before = unbuiltFeatures(current);
+  const unbuilt = unbuiltFeatures(next).filter((line) => !before.includes(line));
+  if (unbuilt.length > 0) throw new ReloadError(unbuilt.join("\n"));
   const tls = newTls(server, next);
   const pinned = current.tlsPinnedCerts;
   Object.assign(current, next);

@@ -137,11 +137,9 @@ export class Server implements ClientContext, ConnectionRegistry {
   /** Resolves when the server has stopped. */
   readonly finished: Promise<void>;
 
-  /** Throws OptionsError or {@linkcode StartError} when `options` cannot be served. */
+  /** Throws OptionsError when `options` contradict each other. */
   constructor(readonly options: Options, readonly env: ServerEnvironment) {
     validateOptions(options);
-    const unbuilt = unbuiltFeatures(options);
-    if (unbuilt.length > 0) throw new StartError(unbuilt.join("\n"));
     this.finished = new Promise((resolve) => this.#stopped = resolve);
     this.startMs = env.clock.nowMs();
     this.configLoadMs = this.startMs;
@@ -158,7 +156,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.closedConnections = new ClosedConnections(options.maxClosedClients);
     this.#nextConnectionId = (this.core.systemAccount === null ? 0 : INTERNAL_CLIENTS) + 1;
     this.#fillInfo();
-    this.core.identify({ name: this.name, cluster: options.cluster.name });
+    this.joinCluster();
     this.jetStream = options.jetStream ? newJetStream(this) : null;
   }
 
@@ -178,6 +176,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     info.max_payload = options.maxPayload;
     info.api_lvl = API_LEVEL;
     info.xkey = this.core.keys.xkey;
+  }
+
+  /** Goes by the cluster that the options name. */
+  joinCluster(): void {
+    const { name: cluster } = this.options.cluster;
+    this.info.cluster = cluster;
+    this.core.identify({ name: this.name, cluster });
   }
 
   /** `ID` of the server. */
@@ -238,8 +243,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     return count;
   }
 
-  /** Asks others what is needed for the start. Rejects with {@linkcode StartError}. */
+  /**
+   * Asks others what is needed for the start. Rejects with {@linkcode StartError}, also when the
+   * options ask for what is not built.
+   */
   async prepare(): Promise<void> {
+    const unbuilt = unbuiltFeatures(this.options);
+    if (unbuilt.length > 0) throw new StartError(unbuilt.join("\n"));
     if (this.operators !== null) await prepareOperators(this.operators);
   }
 

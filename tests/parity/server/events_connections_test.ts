@@ -80,6 +80,13 @@ Deno.test("TestSystemAccountConnectionUpdatesStopAfterNoLocal", async () => {
   });
 });
 
+Deno.test("TestGatewayNameClientInfo", async () => {
+  await withAccount(-1, async ({ server }) => {
+    const client = await server.raw();
+    assertEquals((await client.info()).cluster, "TEST_CLUSTER_22");
+  });
+});
+
 Deno.test("TestServerEventsPingStatsZFilter", async (t) => {
   await withAccount(-1, async ({ server, system }) => {
     const names = ["cluster", "host", "server_name"];

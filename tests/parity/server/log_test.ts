@@ -327,3 +327,27 @@ const OTHER_FIELDS: readonly Case[] = [
 ];
 
 Deno.test("TestRemoveAdditionalAuthFieldsFromTrace", (t) => expectRedacted(t, OTHER_FIELDS));
+
+Deno.test("TestSetLogger", async () => {
+  await withLogFolder((folder) => {
+    const before: string[] = [];
+    const log = open({}, before);
+    const logFile = `${folder}/log`;
+    const options: Options = { ...emptyOptions(), logFile, debug: true, trace: true };
+    log.reconfigure(options);
+    assertEquals([log.debugEnabled, log.traceEnabled], [true, true]);
+    const levels = ["notice", "error", "fatal", "debug", "trace", "warn"] as const;
+    for (const level of levels) {
+      log[level](`This is a ${level}`);
+      assert(Deno.readTextFileSync(logFile).endsWith(`This is a ${level}\n`), level);
+    }
+    log.reconfigure({ ...options, debug: false, trace: false });
+    assertEquals([log.debugEnabled, log.traceEnabled], [false, false]);
+    const size = Deno.statSync(logFile).size;
+    log.debug("This Debug should not be traced");
+    log.trace("This Trace should not be traced");
+    assertEquals(Deno.statSync(logFile).size, size);
+    assertEquals(before, []);
+    log.close();
+  });
+});

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { applyBaseline, emptyOptions, type Options } from "../../../src/config/mod.ts";
 import { Server } from "../../../src/mod.ts";
 import { ProfilingPort } from "../../../src/monitor/mod.ts";
 import { systemEnvironment } from "../../../src/platform/deno/environment.ts";
 import { systemLoop } from "../../../src/platform/deno/loop.ts";
-import { discardLogger } from "../../../src/platform/mod.ts";
+import { discardLogger, ListenError } from "../../../src/platform/mod.ts";
 import { ACCEPT_SLEEP_MAX_MS, AcceptErrors } from "../../../src/server/accept_errors.ts";
 import { CapturedLog } from "../../harness/captured_log.ts";
 import { testServer, until } from "../../harness/server.ts";
@@ -115,6 +115,21 @@ Deno.test("TestStartProfiler", async () => {
   const port = new ProfilingPort(unstarted({ host: "127.0.0.1", profPort: -1 }));
   assert(port.port > 0);
   await port.stop();
+});
+
+Deno.test("TestNoDeadlockOnStartFailure", async () => {
+  // An address that no machine has; the reference has a name that no server of names knows.
+  const host = "192.0.2.1";
+  const { cluster } = emptyOptions();
+  const server = unstarted({
+    host,
+    port: 4222,
+    httpHost: host,
+    cluster: { ...cluster, host: "127.0.0.1", port: -1 },
+    profPort: -1,
+  });
+  assertThrows(() => server.start(), ListenError);
+  await server.stop();
 });
 
 Deno.test("start() opens nothing once the server was stopped", async () => {
