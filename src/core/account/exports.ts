@@ -89,14 +89,19 @@ export class AccountExports {
   }
 
   /**
-   * Exports a service; approvals add up when it is exported already. Throws SublistError for a bad
-   * token position.
+   * Exports a service; when it is exported already, approvals add up, and many replies stay allowed.
+   * Throws SublistError for a bad token position.
    */
-  addService(subject: string, rule: ExportRule = PUBLIC_EXPORT): ServiceExport {
+  addService(
+    subject: string,
+    rule: ExportRule = PUBLIC_EXPORT,
+    responseType: ServiceResponseType = "Singleton",
+  ): ServiceExport {
     checkTokenPosition(subject, rule);
     const known = this.services.get(subject);
     const service = known ?? new ServiceExport(subject, rule);
     service.rule = addedRule(rule, known?.rule);
+    if (responseType !== "Singleton") service.responseType = responseType;
     service.thresholdMs = RESPONSE_THRESHOLD_DEFAULT_MS;
     this.services.set(subject, service);
     return service;

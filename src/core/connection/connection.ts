@@ -418,7 +418,7 @@ export class Connection implements OutboundOwner {
       this.slowConsumer = false;
       this.notice("Slow Consumer Recovered");
     }
-    if (this.out.length === 0) this.core.writeFinished(this);
+    if (this.out.bufferedBytes === 0) this.core.writeFinished(this);
   }
 
   onWriteFailed(error: unknown): void {

@@ -1,8 +1,8 @@
 /**
  * Bytes on their way to one connection.
  *
- * Delivery appends to a slab; at the end of the turn the slab is handed to the transport while a
- * second one fills. Slabs come from a pool shared by the server's connections, so that an idle
+ * Delivery appends to a slab; at the end of the turn the slab, and full ones in front of it, are
+ * handed to the transport while the next one fills. Slabs come from a pool shared by the server's connections, so that an idle
  * connection holds none.
  *
  * ```text
@@ -16,6 +16,8 @@ import type { Transport } from "../../platform/mod.ts";
 /** Sizes in which slabs are pooled. A read batch that fans out fits the larger ones. */
 const SLAB_BYTES = [1024, 16 * 1024, 128 * 1024, 512 * 1024] as const;
 const POOLED_SLABS_MAX = [256, 64, 32, 8] as const;
+/** A slab of this size is not replaced by a larger one when it is full: another one follows it. */
+const FULL_SLAB_BYTES = 128 * 1024;
 const NO_SLAB = new Uint8Array(0);
 
 /** Slabs of a server that nobody uses at the moment. */
@@ -52,11 +54,20 @@ export interface OutboundOwner {
   onWritten(): void;
 }
 
+/** A slab that takes no more. */
+interface FullSlab {
+  readonly slab: Uint8Array;
+  readonly bytes: number;
+}
+
 /** The outbound side of a connection. */
 export class Outbound {
   /** The slab being filled; valid bytes are `[0, length)`. */
   slab: Uint8Array = NO_SLAB;
   length = 0;
+  /** Full slabs in front of `slab`; null when there are none. */
+  #full: FullSlab[] | null = null;
+  #fullBytes = 0;
   /** On the list of connections that are flushed at the end of the turn. */
   dirty = false;
   /** When the bytes in flight were handed over, in ms of the monotonic clock; 0 when none are. */
@@ -65,7 +76,7 @@ export class Outbound {
   writtenBytes = 0;
   /** Bytes of the current flush. */
   attemptedBytes = 0;
-  #inFlight: Uint8Array | null = null;
+  #isWriting = false;
   #inFlightBytes = 0;
   #lastFlushBytes = 0;
   #closed = false;
@@ -84,21 +95,35 @@ export class Outbound {
 
   /** Writes to `transport` from now on; only while nothing is in flight. */
   replaceTransport(transport: Transport): void {
-    if (this.#inFlight !== null) throw new Error("cannot change transports during a write");
+    if (this.#isWriting) throw new Error("cannot change transports during a write");
     this.#transport = transport;
   }
 
   /** Bytes that have not left yet. */
   get pendingBytes(): number {
-    return this.length + this.#inFlightBytes;
+    return this.#fullBytes + this.length + this.#inFlightBytes;
+  }
+
+  /** Bytes that have not been handed to the transport yet. */
+  get bufferedBytes(): number {
+    return this.#fullBytes + this.length;
   }
 
   /** Makes room for `sizeBytes` more in `slab`. */
   reserve(sizeBytes: number): void {
     const needed = this.length + sizeBytes;
     if (needed <= this.slab.length) return;
+    if (this.length >= FULL_SLAB_BYTES / 2) {
+      (this.#full ??= []).push({ slab: this.slab, bytes: this.length });
+      this.#fullBytes += this.length;
+      this.slab = this.pool.take(Math.max(sizeBytes, FULL_SLAB_BYTES));
+      this.length = 0;
+      return;
+    }
     const larger = this.pool.take(
-      this.length === 0 ? Math.max(needed, this.#lastFlushBytes) : needed,
+      this.length === 0
+        ? Math.max(needed, Math.min(this.#lastFlushBytes, FULL_SLAB_BYTES))
+        : needed,
     );
     if (this.length > 0) larger.set(this.slab.subarray(0, this.length));
     if (this.slab.length > 0) this.pool.give(this.slab);
@@ -123,7 +148,7 @@ export class Outbound {
 
   /** Starts writing what is there unless a write is under way, which then goes on by itself. */
   flush(): void {
-    if (this.#inFlight !== null || this.length === 0 || this.#closed) return;
+    if (this.#isWriting || this.length === 0 || this.#closed) return;
     void this.#writeAll();
   }
 
@@ -139,6 +164,9 @@ export class Outbound {
   close(): void {
     this.#closed = true;
     this.length = 0;
+    for (const { slab } of this.#full ?? []) this.pool.give(slab);
+    this.#full = null;
+    this.#fullBytes = 0;
     if (this.slab.length > 0) this.pool.give(this.slab);
     this.slab = NO_SLAB;
     this.#wake();
@@ -152,33 +180,42 @@ export class Outbound {
   }
 
   async #writeAll(): Promise<void> {
+    this.#isWriting = true;
     try {
       while (this.length > 0 && !this.#closed) {
-        const slab = this.slab;
-        const end = this.length;
+        const full = this.#full;
+        const fullCount = full === null ? 0 : full.length;
+        this.#full = null;
+        const lastSlab = this.slab;
+        const lastBytes = this.length;
+        const total = this.#fullBytes + lastBytes;
         this.slab = NO_SLAB;
         this.length = 0;
-        this.#inFlight = slab;
-        this.#inFlightBytes = end;
-        this.#lastFlushBytes = end;
+        this.#fullBytes = 0;
+        this.#inFlightBytes = total;
+        this.#lastFlushBytes = total;
         this.writeStartedMs = this.nowMs();
         this.writtenBytes = 0;
-        this.attemptedBytes = end;
-        let at = 0;
-        while (at < end) {
-          const written = await this.#transport.write(slab.subarray(at, end));
-          at += written;
-          this.writtenBytes = at;
-          this.#inFlightBytes = end - at;
-          if (this.#closed) return;
+        this.attemptedBytes = total;
+        for (let i = 0; i <= fullCount; i++) {
+          const slab = i < fullCount ? full![i]!.slab : lastSlab;
+          const end = i < fullCount ? full![i]!.bytes : lastBytes;
+          let at = 0;
+          while (at < end) {
+            const written = await this.#transport.write(slab.subarray(at, end));
+            at += written;
+            this.writtenBytes += written;
+            this.#inFlightBytes -= written;
+            if (this.#closed) return;
+          }
+          this.pool.give(slab);
         }
-        this.pool.give(slab);
         this.owner.onWritten();
       }
     } catch (error) {
       if (!this.#closed) this.owner.onWriteFailed(error);
     } finally {
-      this.#inFlight = null;
+      this.#isWriting = false;
       this.#inFlightBytes = 0;
       this.writeStartedMs = 0;
       if (this.pendingBytes === 0) this.#wake();

@@ -215,7 +215,7 @@ export function deliverOne(
   }
   if (to.trace) traceDelivery(core, to, subscription, m, shown);
   if (!out.dirty) core.markDirty(to);
-  if (out.length > CROWDED_BYTES) {
+  if (out.bufferedBytes > CROWDED_BYTES) {
     if (!noFastProducerStall) core.crowded = to;
     if (out.pendingBytes > maxPending) to.onMaxPending();
   } else if (maxPending < CROWDED_BYTES && out.pendingBytes > maxPending) to.onMaxPending();
@@ -224,7 +224,7 @@ export function deliverOne(
 
 /** Whether `to` has so much pending that who publishes should wait for it. */
 export function isStalled(core: Core, from: Connection | null, { out }: Connection): boolean {
-  return from !== null && out.length > 1024 &&
+  return from !== null && out.bufferedBytes > 1024 &&
     out.pendingBytes > core.options.maxPending * STALL_SHARE;
 }
 

@@ -43,7 +43,7 @@ Deno.test("TestNoRaceProducerStallLimits", async () => {
   await fast.flush();
   const megabyte = 1024 * 1000;
   await fast.send(`PUB foo ${megabyte}\r\n${"x".repeat(megabyte)}\r\n`.repeat(4));
-  await until(() => slow.out.length > 2 * 1024 * 1024);
+  await until(() => slow.out.bufferedBytes > 2 * 1024 * 1024);
   await fast.flush();
 
   /** How long the producer is held up by a batch of so many messages. */
