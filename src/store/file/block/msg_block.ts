@@ -298,7 +298,7 @@ export class MsgBlock {
         }
         slots[slotCount++] = at;
         if (mark === RecordMark.Erased && seq !== 0 && !this.deleted.exists(seq)) return false;
-        if (hasHeaders(view, at)) this.#countSpecial(bytes, view, at);
+        if (hasHeaders(view, at)) this.countSpecial(bytes, view, at);
       }
       at += length;
     }
@@ -331,7 +331,8 @@ export class MsgBlock {
     return true;
   }
 
-  #countSpecial(bytes: Uint8Array, view: DataView, at: number): void {
+  /** Counts a message with headers if it has a TTL or a schedule. */
+  countSpecial(bytes: Uint8Array, view: DataView, at: number): void {
     const start = at + 22 + recordSubjectLength(view, at) + 4;
     const end = at + recordLength(view, at) - CHECKSUM_BYTES;
     const headersEnd = Math.min(end, start + view.getUint32(start - 4, true));

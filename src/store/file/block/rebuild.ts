@@ -11,8 +11,10 @@
 import { HASH_INPUT_AT } from "../../../base/crypto/mod.ts";
 import type { LostStreamData } from "../../stream_store.ts";
 import { StoreError } from "../../errors.ts";
+import { looksCompressed } from "../format/compression.ts";
 import {
   buildRecord,
+  hasHeaders,
   isSaneRecord,
   recordLength,
   RecordMark,
@@ -24,6 +26,9 @@ import { type DamagedRange, findDamage } from "./survey.ts";
 import { replaceBlockFile } from "./replace.ts";
 
 const NO_BYTES = new Uint8Array(0);
+
+/** A larger file is not read in one go: the hasher keeps its memory. */
+const INTACT_BYTES_MAX = 16 << 20;
 
 /** Outcome of a rebuild. */
 export interface RebuildResult {
@@ -66,6 +71,37 @@ export function rebuildBlock(block: MsgBlock): RebuildResult {
   // What was just verified is not read again for the subjects.
   block.indexRecords(bytes);
   return { lost, tombstones };
+}
+
+/**
+ * The state of a block that is plain and without damage, in one go: its file is read to where it is
+ * verified. Null when it is something else, and then `block` is of no more use. `bytes` are in the
+ * hasher's memory: valid until that is used again.
+ */
+export function rebuildIntactBlock(
+  block: MsgBlock,
+): { bytes: Uint8Array; tombstones: number[] } | null {
+  const { env, loadCipher } = block.host;
+  if (loadCipher !== null || block.cipher !== null) return null;
+  const { hasher } = env;
+  const file = env.disk.open(block.path, "read");
+  let size: number;
+  try {
+    size = file.size();
+    if (size === 0 || size > INTACT_BYTES_MAX) return null;
+    hasher.ensure(size);
+    const target = hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + size);
+    if (file.readAt(target, 0) !== size || looksCompressed(target)) return null;
+  } finally {
+    file.close();
+  }
+  hasher.setKey(block.hashKey);
+  if (hasher.scan(HASH_INPUT_AT, size) !== size) return null;
+  block.rawBytes = size;
+  const bytes = hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + size);
+  const tombstones = rebuildState(block, bytes);
+  const span = block.lastSeq - block.firstSeq + 1;
+  return span - block.deleted.size === block.msgs ? { bytes, tombstones } : null;
 }
 
 /** Sequence of the last message or skip in good records, 0 when there is none. */
@@ -215,6 +251,9 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
   block.subjects = null;
   block.lastSeq = 0;
   block.lastTime.clear();
+  block.fileFirstSeq = Infinity;
+  block.ttls = 0;
+  block.schedules = 0;
   for (let at = 0; at < bytes.length;) {
     const length = recordLength(view, at);
     const start = at;
@@ -232,6 +271,7 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
       }
       continue;
     }
+    if (mark === RecordMark.None && block.fileFirstSeq === Infinity) block.fileFirstSeq = seq;
     const isGone = seq === 0 || mark === RecordMark.Erased || seq < block.firstSeq ||
       deleted.exists(seq);
     if (isGone && seq < block.firstSeq) continue;
@@ -257,6 +297,7 @@ export function rebuildState(block: MsgBlock, bytes: Uint8Array): number[] {
     } else {
       block.msgs++;
       block.bytes += length;
+      if (hasHeaders(view, start)) block.countSpecial(bytes, view, start);
     }
   }
   for (

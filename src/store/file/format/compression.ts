@@ -23,11 +23,14 @@ export const CompressionKind = { None: 0, S2: 1 };
 
 const HEAD = [0x63, 0x6d, 0x70];
 
+/** True when `bytes` begin like a compressed block. */
+export function looksCompressed(bytes: Uint8Array): boolean {
+  return bytes.length >= 5 && bytes[0] === HEAD[0] && bytes[1] === HEAD[1] && bytes[2] === HEAD[2];
+}
+
 /** Algorithm and size of the head of `bytes`; size 0 when there is none. */
 export function compressionHead(bytes: Uint8Array): { kind: number; headBytes: number } {
-  if (bytes.length < 5 || HEAD.some((byte, i) => bytes[i] !== byte)) {
-    return { kind: CompressionKind.None, headBytes: 0 };
-  }
+  if (!looksCompressed(bytes)) return { kind: CompressionKind.None, headBytes: 0 };
   const reader = new VarintReader(bytes, 4);
   reader.uvarint();
   if (reader.failed) throw new StoreError("bad_msg", "metadata incomplete");

@@ -432,22 +432,6 @@ export class FileStoreCore implements BlockHost {
     return info.total;
   }
 
-  /** Counts `count` messages of `subject` in block `index` more. */
-  addToSubject(subject: string, count: number, index: number): void {
-    let info = this.subjects.find(subject);
-    if (info === null) {
-      info = new StreamSubject();
-      info.firstBlock = index;
-      info.lastBlock = index;
-      this.subjects.insert(subject, info);
-      this.subjectBytes += subject.length;
-    }
-    info.total += count;
-    if (index > info.lastBlock) info.lastBlock = index;
-    info.firstSeq = 0;
-    info.lastSeq = 0;
-  }
-
   emptySubjects(): void {
     this.subjects.empty();
     this.subjectBytes = 0;

@@ -8,16 +8,15 @@
 import { SequenceSet } from "../../../base/containers/avl/mod.ts";
 import { HashWheel } from "../../../base/containers/thw/mod.ts";
 import { isNotFound } from "../../../platform/disk.ts";
-import { StoreError } from "../../errors.ts";
 import { ttlOf } from "../../headers.ts";
 import { MsgScheduling } from "../../scheduling.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import { secondsOf, subsecondNsOf, Timestamp } from "../../timestamp.ts";
 import { MsgBlock } from "../block/msg_block.ts";
 import { rebuildBlock } from "../block/rebuild.ts";
-import { subjectsOf } from "../block/subjects.ts";
 import { isIntact } from "../block/survey.ts";
 import type { FullState } from "../format/full_state.ts";
+import { BlockRecovery } from "./block_recovery.ts";
 import { type FileStoreCore, StreamSubject } from "./core.ts";
 import { runSchedules } from "./expiry.ts";
 import { moveAside, PurgeDirectory, readIndex, StreamFile } from "./full_state_io.ts";
@@ -177,67 +176,10 @@ function recoverBlocks(core: FileStoreCore, names: ReadonlySet<string>): void {
   totals.firstTime.clear();
   totals.lastTime.clear();
   core.tombstones = [];
-  for (const index of indexes) recoverBlock(core, index);
+  const recovery = new BlockRecovery(core);
+  for (const index of indexes) recovery.recover(index);
+  recovery.finish();
   if (core.blocks.length === 0) core.newBlock();
-}
-
-function recoverBlock(core: FileStoreCore, index: number): void {
-  const block = new MsgBlock(core, index);
-  try {
-    const { lost, tombstones } = rebuildBlock(block);
-    if (lost !== null) {
-      core.addLost(lost);
-      core.warn(`lost ${lost.msgs.length} messages, ${lost.bytes} bytes in block ${index}`);
-    }
-    for (const seq of tombstones) core.tombstones.push(seq);
-  } catch (error) {
-    if (
-      error instanceof StoreError &&
-      (error.code === "bad_key_size" || error.code === "key_invalid")
-    ) {
-      // Unreadable without its key: kept, but not part of the stream.
-      core.warn(`block ${index} cannot be decrypted: ${error.message}`);
-      moveAside(core, block.path, `${index}.blk`);
-      moveAside(core, block.keyPath, `${index}.key`);
-      return;
-    }
-    throw error;
-  }
-  if (block.firstSeq === 0) {
-    core.removeBlockFiles(block);
-    return;
-  }
-  const totals = core.totals;
-  if (totals.msgs === 0) {
-    totals.firstSeq = 0;
-    totals.firstTime.clear();
-  }
-  if (
-    totals.firstSeq === 0 || (block.firstSeq < totals.firstSeq && !block.firstTime.isZero())
-  ) {
-    totals.firstSeq = block.firstSeq;
-    totals.firstTime.copyFrom(block.firstTime);
-  }
-  if (block.lastSeq >= totals.lastSeq) {
-    totals.lastSeq = block.lastSeq;
-    totals.lastTime.copyFrom(block.lastTime);
-  }
-  totals.msgs += block.msgs;
-  totals.bytes += block.bytes;
-  if (block.msgs === 0) {
-    block.firstSeq = totals.lastSeq + 1;
-    block.firstTime.clear();
-    block.lastSeq = totals.lastSeq;
-    block.lastTime.copyFrom(totals.lastTime);
-  } else {
-    subjectsOf(block).iterFast((subject, state) => {
-      core.addToSubject(subject, state.msgs, index);
-      return true;
-    });
-    block.subjects = null;
-    block.dropCache();
-  }
-  core.addBlock(block);
 }
 
 /** Applies what the tombstones of all blocks remove. */
