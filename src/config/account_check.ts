@@ -94,11 +94,16 @@ export function checkAccountLinks(accounts: readonly AccountOptions[], rules: Li
       reportMissing(service, linked, "service", rules);
       check(`Error adding service export ${quoteText(service.subject)}`, () => {
         checkTokenPosition(service);
-        own.serviceExports.set(
-          service.subject,
-          addedExport(service, own.serviceExports.get(service.subject)),
-        );
-        checkLatency(own, service, rules);
+        const earlier = own.serviceExports.get(service.subject);
+        // Where many replies are allowed already, they stay allowed.
+        const responseType = service.responseType === "Singleton" && earlier !== undefined
+          ? earlier.responseType
+          : service.responseType;
+        own.serviceExports.set(service.subject, {
+          ...addedExport(service, earlier),
+          responseType,
+        });
+        checkLatency(own, { ...service, responseType }, rules);
       });
     }
   });

@@ -62,8 +62,8 @@ function ruleOf(claims: ExportClaims): ExportRule {
 
 function addService(core: Core, account: Account, claims: ExportClaims): void {
   const subject = byteStringOfText(claims.subject);
-  const service = account.exports.addService(subject, ruleOf(claims));
-  service.responseType = RESPONSE_TYPES.get(claims.responseType) ?? "Singleton";
+  const responseType = RESPONSE_TYPES.get(claims.responseType);
+  const service = account.exports.addService(subject, ruleOf(claims), responseType);
   if (claims.responseThreshold !== 0n) {
     service.thresholdMs = Number(claims.responseThreshold) / NS_PER_MS;
   }

@@ -28,10 +28,9 @@ function addExports(account: Account, declared: AccountOptions): void {
   }
   for (const service of declared.serviceExports) {
     const subject = byteStringOfText(service.subject);
-    const added = account.exports.addService(subject, ruleOf(service));
-    added.responseType = service.responseType;
+    const added = account.exports.addService(subject, ruleOf(service), service.responseType);
     added.thresholdMs = service.responseThresholdMs;
-    added.allowTrace = service.allowTrace;
+    added.allowTrace ||= service.allowTrace;
     if (service.latency === null) continue;
     account.exports.trackLatency(subject, {
       sampling: service.latency.sampling,

@@ -366,3 +366,13 @@ Deno.test("TestAccountServiceImportNoResponders", async () => {
   const answer = await client.request("foo", "request", { timeout: 250 }).catch((e) => e);
   assert(answer instanceof errors.NoRespondersError || answer.isNoResponders?.(), String(answer));
 });
+
+Deno.test("sampleRequest() goes by the rule of the reference, numbers up to the percentage", () => {
+  const headers = () => readMessageHeader(new TextEncoder().encode("NATS/1.0\r\n\r\n"));
+  const measured = (sampling: number): number =>
+    Array.from({ length: 100 }, (_, number) => {
+      const random = { below: () => number } as unknown as Parameters<typeof sampleRequest>[1];
+      return sampleRequest({ sampling, subject: "foo" }, random, headers);
+    }).filter((sample) => sample !== null).length;
+  assertEquals([0, 1, 50, 98, 99, 100].map(measured), [0, 2, 51, 99, 100, 100]);
+});

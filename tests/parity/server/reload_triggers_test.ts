@@ -1,4 +1,4 @@
-// Ports: server/events_test.go, server/signal_test.go, server/accounts_test.go, server/jetstream_batching_test.go, test/ports_test.go, test/service_latency_test.go
+// Ports: server/events_test.go, server/signal_test.go, server/accounts_test.go, server/jetstream_batching_test.go, test/ports_test.go
 /**
  * What makes a server reload, and reloads in the middle of services.
  *
@@ -124,55 +124,6 @@ Deno.test("TestAccountImportCycle", async () => {
     ),
   );
   await request();
-});
-
-// deno-lint-ignore no-explicit-any -- JSON as the tests read it
-type Latency = any;
-
-Deno.test("TestServiceLatencyRequestorSharesConfig", async () => {
-  const config = (share: string) =>
-    LISTEN + `accounts: {
-      SVC: {
-        users: [ {user: svc, password: pass} ]
-        exports: [ {
-          service: "svc.echo", accounts: [CLIENT]
-          latency: { sampling: 100%, subject: latency.svc }
-        } ]
-      },
-      CLIENT: {
-        users: [{user: client, password: pass} ]
-        imports: [ {service: {account: SVC, subject: svc.echo}, to: SVC ${share}} ]
-      },
-      SYS: { users: [{user: admin, password: pass}] }
-    }
-    system_account: SYS`;
-  await using server = await reloadServer(config(", share:true"));
-  const service = await server.connect({ user: "svc", pass: "pass" });
-  const metrics = new Inbox(service, "latency.svc");
-  const client = await server.connect({ user: "client", pass: "pass" });
-  const serviceMs = 25;
-  service.subscribe("svc.echo", {
-    callback: (_, message) => void setTimeout(() => message.respond("world"), serviceMs),
-  });
-  await service.flush();
-  const measure = async (): Promise<Latency> => {
-    await client.request("SVC", "1h", { timeout: 1000, noMux: true });
-    return (await metrics.next(1000))!.json();
-  };
-  const startMs = Date.now();
-  const shared = await measure();
-  assert(Date.parse(shared.start) >= startMs - 1 && Date.parse(shared.start) <= Date.now());
-  assert(shared.service >= serviceMs * 0.8e6, `${shared.service}`);
-  for (const [side, user] of [[shared.responder, "svc"], [shared.requestor, "client"]] as const) {
-    assertEquals(side.user, user);
-    assertEquals(side.server, server.server.name);
-    assert(side.host !== "" && side.id >= 1 && side.id <= 20);
-  }
-  await server.reload(config(""));
-  const { requestor } = await measure();
-  for (const field of ["name", "user", "host", "id", "server"]) {
-    assertEquals(requestor[field], undefined, field);
-  }
 });
 
 Deno.test("TestJetStreamAtomicBatchPublishConfigOpts", async () => {

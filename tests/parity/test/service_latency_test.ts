@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { createInbox, headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import { LISTEN, reloadServer } from "../../harness/reload.ts";
 import { Inbox, type TestServer, testServer } from "../../harness/server.ts";
 
 // deno-lint-ignore no-explicit-any -- the tests look into it field by field
@@ -70,7 +71,7 @@ function serve(client: NatsConnection, subject: string, body: string, delayMs: n
 function checkLatency(latency: Latency, startMs: number, serviceMs: number): void {
   assertEquals(latency.status, 200);
   // Go allows 20 ms, which a busy machine needs longer for.
-  assert(Date.parse(latency.start) - startMs <= 1000, `started at ${latency.start}`);
+  assert(Date.parse(latency.start) - startMs <= 10_000, `started at ${latency.start}`);
   const { service, total, system } = latency;
   const requestor = latency.requestor.rtt;
   const responder = latency.responder.rtt;
@@ -300,4 +301,41 @@ Deno.test("TestServiceLatencyHeaderTriggered", async (t) => {
   for (const { shared, header } of TRIGGERS) {
     await t.step(`${shared} ${JSON.stringify(header)}`, () => expectTriggered(shared, header));
   }
+});
+
+Deno.test("TestServiceLatencyRequestorSharesConfig", async () => {
+  await using server = await reloadServer(LISTEN + echo("100%", ", share:true"));
+  const service = await connect(server, "svc");
+  const metrics = new Inbox(service, "latency.svc");
+  const client = await connect(server, "client");
+  const serviceMs = 25;
+  serve(service, "svc.echo", "world", serviceMs);
+  await service.flush();
+  const measure = async (): Promise<Latency> => {
+    await client.request("SVC", "1h", { timeout: 10_000, noMux: true });
+    return await nextLatency(metrics);
+  };
+  const startMs = Date.now();
+  const shared = await measure();
+  checkLatency(shared, startMs, serviceMs);
+  checkShared(shared.responder, "svc", server.server.name);
+  checkShared(shared.requestor, "client", server.server.name);
+  await server.reload(LISTEN + echo("100%", ""));
+  checkNotShared((await measure()).requestor);
+});
+
+Deno.test("half of the requests are measured where that is asked for", async () => {
+  await using server = await testServer({}, echo("50%", ""));
+  const service = await connect(server, "svc");
+  const metrics = new Inbox(service, "latency.svc");
+  service.subscribe("svc.echo", { callback: (_error, message) => void message.respond("world") });
+  await service.flush();
+  const client = await connect(server, "client");
+  const count = 400;
+  for (let i = 0; i < count; i++) await client.request("SVC", "1h", { timeout: 10_000 });
+  // The measurements come before what the server says then.
+  await service.flush();
+  // Six times the deviation that chance makes.
+  const deviation = 6 * Math.sqrt(count / 4);
+  assert(Math.abs(metrics.count - count / 2) <= deviation, `${metrics.count} of ${count}`);
 });

@@ -43,3 +43,21 @@ Deno.test("an export that names no accounts does not open an earlier one that do
   parse("Y");
   assertThrows(() => parse("Z"), Error, "import not authorized");
 });
+
+Deno.test("an export that allows one reply does not take back many", async () => {
+  const parse = (more: string) =>
+    `accounts { A { exports [
+       { service: s, response_type: stream, allow_trace: true }, { service: s ${more} }
+     ] } }`;
+  await using server = await testServer({}, parse(""));
+  const service = server.account("A").exports.service("s")!;
+  assertEquals([service.responseType, service.allowTrace], ["Streamed", true]);
+  await using changed = await testServer({}, parse(", response_type: chunked"));
+  assertEquals(changed.account("A").exports.service("s")!.responseType, "Chunked");
+  // So its latency cannot be measured either.
+  assertThrows(
+    () => processConfigText(emptyOptions(), parse(", latency: results"), systemConfigSource()),
+    Error,
+    'Error adding service latency sampling for "s" on subject "results": bad service response type',
+  );
+});

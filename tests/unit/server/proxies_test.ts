@@ -16,6 +16,7 @@ import {
 } from "../../harness/jwt.ts";
 import { newAccount, operatorServer } from "../../harness/operator.ts";
 import { PONG, type RawClient } from "../../harness/raw_client.ts";
+import { LISTEN, reloadServer } from "../../harness/reload.ts";
 import { type TestServer, testServer } from "../../harness/server.ts";
 import { answer, calloutServer, ISSUER, userIn } from "../../harness/callout.ts";
 import { evictProxied } from "../../../src/core/auth/proxies.ts";
@@ -235,4 +236,40 @@ Deno.test("evictProxied() sends away who came through proxies that are not trust
   assertEquals(await goes.client.expectEnd(), VIOLATION);
   assertEquals(connection.closeReason, "Proxy Not Trusted");
   await stays.client.flush();
+});
+
+Deno.test("a reload ends the trust in proxies, and who came through them goes", async () => {
+  const [removed, kept, added] = [createUser(), createUser(), createUser()];
+  const logger = new CapturedLog();
+  const users = "authorization { users = [ { user: u, password: pwd, proxy_required: true } ] }";
+  const config = (...keys: KeyPair[]) => `${LISTEN}${trusting(...keys)}\n${users}`;
+  await using server = await reloadServer(config(removed, kept), { logger });
+  const as = { user: "u", pass: "pwd" };
+  const goes = await login(server, removed, as);
+  const stays = await login(server, kept, as);
+  await goes.client.expect(PONG);
+  await stays.client.expect(PONG);
+  const connection = server.connection(goes.id);
+
+  await server.reload(config(added, kept));
+  assertEquals(await goes.client.expectEnd(), VIOLATION);
+  assertEquals(connection.closeReason, "Proxy Not Trusted");
+  await stays.client.flush();
+  assertEquals(logger.texts("notice", "proxies"), [
+    `Reloaded: proxies trusted keys ["${removed.getPublicKey()}"] were removed`,
+    `Reloaded: proxies trusted keys ["${added.getPublicKey()}"] were added`,
+  ]);
+  assertEquals(
+    (server.server.varz().proxies as Json).trusted.map(({ key }: Json) => key),
+    [added.getPublicKey(), kept.getPublicKey()],
+  );
+  await (await login(server, added, as)).client.expect(PONG);
+  assertEquals(await (await login(server, removed, as)).client.expectEnd(), VIOLATION);
+
+  // Without any trusted proxy nobody comes in who must come through one.
+  await server.reload(LISTEN + users);
+  assertEquals(await stays.client.expectEnd(), VIOLATION);
+  assertEquals(server.server.varz().proxies, undefined);
+  const refused = await login(server, kept, as);
+  assertEquals(await refused.client.expectEnd(), VIOLATION);
 });
