@@ -12,6 +12,7 @@ import { textOfByteString } from "../base/text/byte_string.ts";
 import { goJson, goQuote } from "../base/text/go_format.ts";
 import { nuid } from "../base/text/nuid.ts";
 import type { Account } from "../core/account/account.ts";
+import type { Subscription } from "../core/connection/subscription.ts";
 import { InternalClient } from "../core/internal/internal_client.ts";
 import { appendHeader } from "../protocol/mod.ts";
 import { type EventServer, type ServerInfo, serverInfo } from "./server_info.ts";
@@ -56,6 +57,8 @@ export class SystemSender {
   #scheduled = false;
   #closed = false;
   readonly #end = Promise.withResolvers<void>();
+  /** Subscriptions by which the server hears of other servers. */
+  readonly remoteSubscriptions: Set<Subscription> = new Set();
   /** The server is delivering what it says itself, which its own services do not hear. */
   speaking = false;
 
@@ -68,9 +71,12 @@ export class SystemSender {
     return serverInfo(this.server, ++this.#sequence);
   }
 
-  /** Whether anybody listens to `subject`, or the log shows all that is said. */
+  /** Whether anybody else listens to `subject`, or the log shows all that is said. */
   hasInterest(subject: string, account: Account = this.systemAccount): boolean {
-    return account.sublist.hasInterest(subject) || this.#tracing;
+    if (this.#tracing) return true;
+    if (!account.sublist.hasInterest(subject)) return false;
+    const { psubs, qsubs } = account.match(subject);
+    return qsubs.length > 0 || psubs.some((one) => !this.remoteSubscriptions.has(one));
   }
 
   get #tracing(): boolean {

@@ -9,6 +9,7 @@ import { goJson } from "../base/text/go_format.ts";
 import { jetStreamPart, kindFields, nsOfMs, timeText } from "../monitor/mod.ts";
 import type { KindCounts } from "../core/core.ts";
 import type { TimerHandle } from "../platform/mod.ts";
+import type { RemoteServers } from "./remote_servers.ts";
 import type { SystemSender } from "./sender.ts";
 import type { EventServer } from "./server_info.ts";
 
@@ -47,7 +48,7 @@ function activeAccounts({ core }: EventServer): number {
 }
 
 /** The figures of the server, in the reference's fields. */
-export function serverStatistics(server: EventServer) {
+export function serverStatistics(server: EventServer, remoteServers: number) {
   const { env, core: { stats }, jetStream } = server;
   const usage = env.process.usage();
   const js = jetStream === null ? undefined : jetStreamPart(jetStream);
@@ -70,7 +71,7 @@ export function serverStatistics(server: EventServer) {
     stale_connections: unlessZero(stats.staleConnections),
     stale_connection_stats: kindsUnlessZero(stats.staleConnectionsByKind),
     stalled_clients: unlessZero(stats.stalls),
-    active_servers: 1,
+    active_servers: 1 + remoteServers,
     jetstream: js,
     gomaxprocs: env.process.cpuCount,
   };
@@ -85,7 +86,7 @@ export class Statsz {
   /** Monotonic time of the last report to everybody. */
   #lastMs = -Infinity;
 
-  constructor(readonly sender: SystemSender) {
+  constructor(readonly sender: SystemSender, readonly remoteServers: RemoteServers) {
     this.subject = `$SYS.SERVER.${sender.server.info.server_id}.STATSZ`;
   }
 
@@ -129,7 +130,7 @@ export class Statsz {
   answer(subject: string): void {
     if (!this.sender.hasInterest(subject)) return;
     const server = this.sender.serverInfo();
-    const statsz = serverStatistics(this.sender.server);
+    const statsz = serverStatistics(this.sender.server, this.remoteServers.count);
     this.sender.send(subject, goJson({ server, statsz }));
   }
 

@@ -24,6 +24,7 @@ import {
   userInfoSubject,
 } from "./account_services.ts";
 import { ConnectionEvents } from "./connection_events.ts";
+import { RemoteServers } from "./remote_servers.ts";
 import { requestHandler, type ServiceHandler } from "./requests.ts";
 import { SystemSender } from "./sender.ts";
 import type { EventServer } from "./server_info.ts";
@@ -36,13 +37,15 @@ export class SystemEvents implements ClientEvents {
   readonly sender: SystemSender;
   readonly statsz: Statsz;
   readonly accountConnections: AccountConnections;
+  readonly remoteServers: RemoteServers;
   readonly #connections: ConnectionEvents;
   readonly #systemAccount: Account;
 
   constructor(readonly server: EventServer, systemAccount: Account) {
     this.#systemAccount = systemAccount;
     this.sender = new SystemSender(server, systemAccount);
-    this.statsz = new Statsz(this.sender);
+    this.remoteServers = new RemoteServers(this.sender);
+    this.statsz = new Statsz(this.sender, this.remoteServers);
     this.accountConnections = new AccountConnections(this.sender);
     this.#connections = new ConnectionEvents(this.sender);
   }
@@ -65,8 +68,23 @@ export class SystemEvents implements ClientEvents {
     for (const [name, handler] of controlServices(this.sender)) {
       this.offer(`$SYS.REQ.SERVER.${id}.${name}`, handler);
     }
+    this.#listenToOthers();
     this.register();
     this.statsz.start();
+  }
+
+  #listenToOthers(): void {
+    const { remoteServers: others, sender } = this;
+    const left: ServiceHandler = (request) => others.left(request);
+    const heard: [subject: string, handler: ServiceHandler][] = [
+      ["$SYS.SERVER.ACCOUNT.*.CONNS", (request) => others.accountReported(request)],
+      ["$SYS.SERVER.*.STATSZ", (request) => others.statisticsReported(request)],
+      ["$SYS.SERVER.*.SHUTDOWN", left],
+      ["$SYS.SERVER.*.LAMEDUCK", left],
+    ];
+    for (const [subject, handler] of heard) {
+      sender.remoteSubscriptions.add(this.offer(subject, handler));
+    }
   }
 
   /** Lets the system account ask on `subject`; of servers in the same `queue` one answers. */
@@ -120,6 +138,7 @@ export class SystemEvents implements ClientEvents {
   stop(): void {
     this.statsz.stop();
     this.accountConnections.stop();
+    this.remoteServers.stop();
     this.server.core.events = null;
     this.#farewell("SHUTDOWN");
     this.sender.close();

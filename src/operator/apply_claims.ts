@@ -169,6 +169,7 @@ export function applyLimits(account: Account, { nats }: AccountClaims): boolean 
   const { limits, revocations } = nats;
   account.limits = {
     maxConnections: clamp(limits.conn),
+    maxLeafNodes: clamp(limits.leafNodeConn),
     maxSubscriptions: clamp(limits.subs),
     maxPayload: clamp(limits.payload),
   };

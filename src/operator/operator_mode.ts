@@ -340,7 +340,7 @@ export class OperatorMode implements AccountSource {
   retire(account: Account): void {
     const { trust } = account;
     if (trust === null) return;
-    account.limits = { maxConnections: 0, maxSubscriptions: 0, maxPayload: 0 };
+    account.limits = { maxConnections: 0, maxLeafNodes: 0, maxSubscriptions: 0, maxPayload: 0 };
     account.updatedMs = this.core.env.clock.nowMs();
     expireAccount(account);
     trust.jetStream = null;

@@ -10,7 +10,7 @@ import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts"
 import { type Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import { removeImports } from "../core/account/imports.ts";
 import { refreshShadowSubscriptions } from "../core/account/shadow_subscriptions.ts";
-import type { AccountOptions } from "../config/mod.ts";
+import { type AccountOptions, unlimitedAccount } from "../config/mod.ts";
 import { ApiError } from "../jsapi/mod.ts";
 import { unlimitedTiers } from "../jetstream/mod.ts";
 import { configureAccounts, openGlobalAccount } from "../server/configure_accounts.ts";
@@ -58,7 +58,7 @@ function isPermanent({ core }: Server, account: Account): boolean {
 
 /** As an account that no configuration names. */
 function reset(account: Account): void {
-  account.limits = { maxConnections: -1, maxSubscriptions: -1, maxPayload: -1 };
+  account.limits = unlimitedAccount();
   account.defaultPermissions = null;
   account.mapper = null;
   account.traceDestination = "";

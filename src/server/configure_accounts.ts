@@ -40,8 +40,7 @@ export function configureAccounts(core: Core, operators: OperatorMode | null): v
     }
     account.updatedMs = core.env.clock.nowMs();
     if (declared.limits !== null) {
-      const { maxConnections, maxSubscriptions, maxPayload } = declared.limits;
-      account.limits = { maxConnections, maxSubscriptions, maxPayload };
+      account.limits = { ...declared.limits };
     }
   }
   linkAccounts(core, options.accounts);

@@ -5,14 +5,15 @@
  *
  * @module
  */
-import type { Permissions } from "../../config/mod.ts";
-import { Sublist, type SublistResult } from "../../sublist/mod.ts";
+import { type AccountLimits, type Permissions, unlimitedAccount } from "../../config/mod.ts";
+import { Sublist, type SublistOptions, type SublistResult } from "../../sublist/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
 import type { AccountTrust } from "./account_trust.ts";
 import { AccountExports } from "./exports.ts";
 import type { ServiceImport, StreamImport } from "./imports.ts";
+import type { RemoteConnections } from "./remote_connections.ts";
 import { ServiceReplies, type ServiceReply } from "./service_replies.ts";
 import { addShadowSubscriptions, removeShadowSubscriptions } from "./shadow_subscriptions.ts";
 
@@ -20,13 +21,6 @@ import { addShadowSubscriptions, removeShadowSubscriptions } from "./shadow_subs
 export const GLOBAL_ACCOUNT = "$G";
 /** Name of the default system account. */
 export const SYSTEM_ACCOUNT = "$SYS";
-
-/** Limits of an account; -1 is unlimited. */
-export interface Limits {
-  maxConnections: number;
-  maxSubscriptions: number;
-  maxPayload: number;
-}
 
 /** Finds where messages of mapped subjects go. */
 export interface SubjectMapper {
@@ -43,7 +37,9 @@ export interface SubjectMapper {
 export class Account {
   readonly sublist: Sublist<Subscription>;
   readonly connections: Set<Connection> = new Set();
-  limits: Limits = { maxConnections: -1, maxSubscriptions: -1, maxPayload: -1 };
+  /** Connections on other servers; null while none was reported. */
+  remote: RemoteConnections | null = null;
+  limits: AccountLimits = unlimitedAccount();
   defaultPermissions: Permissions | null = null;
   /** Null while the account has no mappings. */
   mapper: SubjectMapper | null = null;
@@ -69,16 +65,16 @@ export class Account {
   #exports: AccountExports | null = null;
   #replies: ServiceReplies | null = null;
 
-  /** `hashSeed` keeps clients from choosing tokens that collide. */
-  constructor(readonly name: string, options: { cache: boolean; hashSeed: number }) {
+  constructor(readonly name: string, options: SublistOptions<Subscription>) {
     this.nameTag = name;
     this.sublist = new Sublist<Subscription>(options);
   }
 
   /** True when no further connection may bind. */
   get connectionsExhausted(): boolean {
-    return this.limits.maxConnections >= 0 &&
-      this.connections.size >= this.limits.maxConnections;
+    const { maxConnections } = this.limits;
+    return maxConnections >= 0 &&
+      this.connections.size + (this.remote?.clients ?? 0) >= maxConnections;
   }
 
   /** What other accounts may import. */

@@ -36,13 +36,10 @@ Deno.test("TestClientLimits", async (t) => {
       const { options } = server.server;
       options.maxPayload = ofServer;
       options.maxSubs = ofServer;
-      server.account(account.key).limits = {
-        maxConnections: -1,
-        maxPayload: ofAccount,
-        maxSubscriptions: ofAccount,
-      };
-      const limits = { subs: ofClient, payload: ofClient };
-      const { client, info } = await userClient(server, account, limits);
+      const { limits } = server.account(account.key);
+      Object.assign(limits, { maxPayload: ofAccount, maxSubscriptions: ofAccount });
+      const user = { subs: ofClient, payload: ofClient };
+      const { client, info } = await userClient(server, account, user);
       await client.expect(OK);
       const { maxPayload, maxSubscriptions } = server.connection(info.client_id);
       assertEquals([maxPayload, maxSubscriptions], [expected, expected]);

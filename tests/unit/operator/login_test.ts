@@ -52,17 +52,3 @@ Deno.test("monitoring shows nobody a bearer token, of those who were refused nei
     assertEquals(withJwt.length, auth ? 1 : 0);
   }
 });
-
-Deno.test("limits of an account beyond 32 bits are the largest ones that fit", async () => {
-  const beyond = 2 ** 31;
-  const account = newAccount({ limits: { subs: beyond, payload: beyond, conn: beyond } });
-  await using server = await operatorServer([account]);
-  const { client } = await userClient(server, account);
-  await client.expect(OK);
-  const most = 2 ** 31 - 1;
-  assertEquals(server.account(account.key).limits, {
-    maxConnections: most,
-    maxSubscriptions: most,
-    maxPayload: most,
-  });
-});
