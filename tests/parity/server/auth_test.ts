@@ -13,8 +13,10 @@ import {
   emptyUser,
   type Options,
   OptionsError,
+  parseServerUrl,
   type User,
 } from "../../../src/config/mod.ts";
+import { dnsAltNameMatches } from "../../../src/core/auth/dns_alt_name.ts";
 import { OK } from "../../harness/raw_client.ts";
 import { testServer } from "../../harness/server.ts";
 
@@ -164,4 +166,49 @@ Deno.test("TestUserConnectionDeadline", async () => {
   assertEquals(end, "-ERR 'User Authentication Expired'\r\n");
   const [closed] = server.server.closedConnections.all();
   assertEquals(closed!.reason, "Authentication Expired");
+});
+
+Deno.test("TestDNSAltNameMatching", () => {
+  const cases: [altName: string, urls: string[], match: boolean][] = [
+    ["foo", ["FOO"], true],
+    ["foo", [".."], false],
+    ["foo", ["."], false],
+    ["Foo", ["foO"], true],
+    ["FOO", ["foo"], true],
+    ["foo1", ["bar"], false],
+    ["multi", ["m", "mu", "mul", "multi"], true],
+    ["multi", ["multi", "m", "mu", "mul"], true],
+    ["foo.bar", ["foo", "foo.bar.bar", "foo.baz"], false],
+    ["foo.Bar", ["foo", "bar.foo", "Foo.Bar"], true],
+    ["foo.*", ["foo", "bar.foo", "Foo.Bar"], false],
+    ["f*.bar", ["foo", "bar.foo", "Foo.Bar"], false],
+    ["*.bar", ["foo.bar"], true],
+    ["*", ["baz.bar", "bar", "z.y"], true],
+    ["*", ["bar"], true],
+    ["*", ["."], false],
+    ["*", [""], true],
+    ["*", ["*"], true],
+    ["bar.*", ["bar.*"], true],
+    ["*.Y-X-red-mgmt.default.svc", ["A.Y-X-red-mgmt.default.svc"], true],
+    ["*.Y-X-green-mgmt.default.svc", ["A.Y-X-green-mgmt.default.svc"], true],
+    ["*.Y-X-blue-mgmt.default.svc", ["A.Y-X-blue-mgmt.default.svc"], true],
+    ["Y-X-red-mgmt", ["Y-X-red-mgmt"], true],
+    ["Y-X-red-mgmt", ["X-X-red-mgmt"], false],
+    ["Y-X-red-mgmt", ["Y-X-green-mgmt"], false],
+    ["Y-X-red-mgmt", ["Y"], false],
+    ["Y-X-red-mgmt", ["Y-X"], false],
+    ["Y-X-red-mgmt", ["Y-X-red"], false],
+    ["Y-X-red-mgmt", ["X-red-mgmt"], false],
+    ["Y-X-green-mgmt", ["Y-X-green-mgmt"], true],
+    ["Y-X-blue-mgmt", ["Y-X-blue-mgmt"], true],
+    ["connect.Y.local", ["connect.Y.local"], true],
+    ["connect.Y.local", [".Y.local"], false],
+    ["connect.Y.local", ["..local"], false],
+    ["gcp.Y.local", ["gcp.Y.local"], true],
+    ["uswest1.gcp.Y.local", ["uswest1.gcp.Y.local"], true],
+  ];
+  for (const [altName, hosts, match] of cases) {
+    const urls = hosts.map((host) => parseServerUrl(`nats://${host}`));
+    assertEquals(dnsAltNameMatches(altName, urls), match, `${altName} ${hosts}`);
+  }
 });
