@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { fromSeed } from "@nats-io/nkeys";
 import { OK } from "../../harness/raw_client.ts";
@@ -209,6 +215,72 @@ Deno.test("TestConfigReloadAccountStreamsImportExport", async () => {
   // Nothing of foo.* is exported any more; the prefix is back.
   await server.reload(config("xxx", "foo.bat", "xxx", "ivan"));
   await checkAll(false, false, false, true);
+});
+
+Deno.test("TestConfigReloadAccountServicesImportExport", async () => {
+  // The reference has a second server whose route is there while accounts change; nothing is
+  // asked of it.
+  const config = (exported: string, imported: string) =>
+    LISTEN + `accounts {
+      synadia {
+        users [{user: derek, password: foo}]
+        exports = [
+          {service: "pub.request"}
+          {service: "pub.special.request", accounts: [nats.io]}
+          ${exported}
+        ]
+      }
+      nats.io {
+        users [{user: ivan, password: bar}]
+        imports = [
+          {service: {account: "synadia", subject: "pub.special.request"}, to: "foo"}
+          ${imported}
+        ]
+      }
+    }`;
+  await using server = await reloadServer(
+    config("", `{service: {account: "synadia", subject: "pub.request"}, to: "bar"}`),
+  );
+  const derek = await server.connect({ user: "derek", pass: "foo" });
+  const ivan = await server.connect({ user: "ivan", pass: "bar" });
+  await server.clientsCount(2);
+  const answer = (client: NatsConnection, subject: string, text: string) =>
+    client.subscribe(subject, { callback: (_error, message) => void message.respond(text) });
+  answer(derek, "pub.special.request", "reply1");
+  answer(derek, "pub.request", "reply2");
+  answer(derek, "pub.special.request.new", "reply3");
+  // Within their own accounts.
+  answer(derek, "derek.sub", "private");
+  await derek.flush();
+  answer(ivan, "ivan.sub", "private");
+  ivan.subscribe("bar", { callback: () => {} });
+  await ivan.flush();
+
+  const expectReply = async (client: NatsConnection, subject: string, text: string) => {
+    const reply = await client.request(subject, "request", { timeout: 10_000 });
+    assertEquals(reply.string(), text);
+  };
+  const expectSilence = (subject: string) =>
+    assertRejects(() => ivan.request(subject, "request", { timeout: 100 }));
+  const expectPrivate = async () => {
+    await expectReply(ivan, "ivan.sub", "private");
+    await expectReply(derek, "derek.sub", "private");
+  };
+  await expectReply(ivan, "foo", "reply1");
+  await expectReply(ivan, "bar", "reply2");
+  await expectSilence("baz");
+  await expectPrivate();
+
+  await server.reload(
+    config(
+      `{service: "pub.special.request.new", accounts: [nats.io]}`,
+      `{service: {account: "synadia", subject: "pub.special.request.new"}, to: "baz"}`,
+    ),
+  );
+  await expectReply(ivan, "foo", "reply1");
+  await expectSilence("bar");
+  await expectReply(ivan, "baz", "reply3");
+  await expectPrivate();
 });
 
 Deno.test("TestConfigReloadAccounts", async () => {
