@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   applyBaseline,
   emptyOptions,
@@ -19,10 +19,15 @@ import { systemEnvironment } from "../../../src/platform/deno/environment.ts";
 import { discardLogger } from "../../../src/platform/mod.ts";
 import { ReloadError } from "../../../src/reload/mod.ts";
 import { withCertificates } from "../../harness/certs.ts";
+import { until } from "../../harness/server.ts";
 
 /** A server that was made from a file and is not started. */
 class Unstarted implements AsyncDisposable {
-  constructor(readonly server: Server, readonly configFile: string) {}
+  constructor(readonly server: Server, readonly folder: string) {}
+
+  get configFile(): string {
+    return `${this.folder}/test.conf`;
+  }
 
   async reload(config: string): Promise<void> {
     await Deno.writeTextFile(this.configFile, config);
@@ -31,18 +36,19 @@ class Unstarted implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.stop();
-    await Deno.remove(this.configFile);
+    await Deno.remove(this.folder, { recursive: true });
   }
 }
 
 async function unstarted(config: string): Promise<Unstarted> {
-  const configFile = await Deno.makeTempFile({ suffix: ".conf" });
+  const folder = await Deno.makeTempDir({ prefix: "natsts-reload-" });
+  const configFile = `${folder}/test.conf`;
   await Deno.writeTextFile(configFile, config);
   const options = emptyOptions();
   processConfigFile(options, configFile, systemConfigSource());
   options.noSigs = true;
   applyBaseline(options);
-  return new Unstarted(new Server(options, systemEnvironment(discardLogger())), configFile);
+  return new Unstarted(new Server(options, systemEnvironment(discardLogger())), folder);
 }
 
 /** Options without what only the processing of configurations looks at. */
@@ -50,9 +56,8 @@ function compared({ inConfig: _, inCmdLine: __, ...options }: Options) {
   return options;
 }
 
-/** A configuration that must be refused after the one of configs/reload/test.conf. */
-async function expectRefused(config: string): Promise<void> {
-  await using unchanged = await unstarted(`port: 2233
+/** `configs/reload/test.conf` of the reference. */
+const TEST_CONF = `port: 2233
 
 # logging options
 debug:   false
@@ -64,10 +69,11 @@ cluster {
     name:         "abc"
     no_advertise: false
 }
-`);
-  const { server, configFile } = unchanged;
-  const { configLoadMs } = server;
-  const golden: Options = {
+`;
+
+/** What that file says. */
+function golden(configFile: string) {
+  const options: Options = {
     ...emptyOptions(),
     configFile,
     host: "0.0.0.0",
@@ -82,11 +88,81 @@ cluster {
     noSigs: true,
     configDigest: "sha256:3c5c4141f56274bcfa801f2d7326ec64d5eabddd9e6d4f9a06ed167315a57f55",
   };
-  Object.assign(golden.cluster, { name: "abc", host: "127.0.0.1", port: -1 });
-  applyBaseline(golden);
-  assertEquals(compared(server.options), compared(golden));
+  Object.assign(options.cluster, { name: "abc", host: "127.0.0.1", port: -1 });
+  applyBaseline(options);
+  return compared(options);
+}
+
+Deno.test("TestConfigReload", async () => {
+  await withCertificates(async ({ ca, server: own }) => {
+    await using started = await unstarted(TEST_CONF);
+    const { server, folder, configFile } = started;
+    const { configLoadMs } = server;
+    assertEquals(compared(server.options), golden(configFile));
+    await Deno.writeTextFile(
+      `${folder}/platform.conf`,
+      `remote_syslog: "udp://127.0.0.1:514" # change on reload
+       syslog:        true # enable on reload`,
+    );
+    await until(() => Date.now() > configLoadMs);
+    await started.reload(`include 'platform.conf'
+      port: 2233
+      debug:         true
+      trace:         true
+      logtime:       true
+      logtime_utc:   true
+      log_file:         "nats-server.log"
+      pid_file:         "${folder}/nats-server.pid"
+      max_control_line: 512
+      ping_interval:    5
+      ping_max:         1
+      write_deadline:   "3s"
+      max_payload:      1024
+      tls {
+        cert_file: "${own.certFile}"
+        key_file: "${own.keyFile}"
+        ca_file: "${ca.certFile}"
+        verify: true
+      }
+      authorization { user: tyler, password: T0pS3cr3t, timeout: 2 }
+      cluster {
+        listen:       127.0.0.1:-1
+        name: "abc"
+        no_advertise: true
+        ping_interval: '20s'
+        ping_max: 8
+      }
+      server_metadata { key1: value1, key2: value2 }`);
+    const { options, info } = server;
+    assertEquals(
+      [options.trace, options.debug, options.logtime, options.logtimeUtc, options.syslog],
+      [true, true, true, true, true],
+    );
+    assertEquals(options.remoteSyslog, "udp://127.0.0.1:514");
+    assertEquals(options.logFile, "nats-server.log");
+    assert(options.tlsConfig !== null);
+    assertEquals([info.tls_required, info.tls_verify, info.auth_required], [true, true, true]);
+    assertEquals([options.username, options.password], ["tyler", "T0pS3cr3t"]);
+    assertEquals(options.authTimeoutMs, 2000);
+    const { noAdvertise, pingIntervalMs, maxPingsOut } = options.cluster;
+    assertEquals([noAdvertise, pingIntervalMs, maxPingsOut], [true, 20_000, 8]);
+    assertEquals(options.pidFile, `${folder}/nats-server.pid`);
+    assertEquals(options.maxControlLine, 512);
+    assertEquals([options.pingIntervalMs, options.maxPingsOut], [5000, 1]);
+    assertEquals([options.writeDeadlineMs, options.maxPayload], [3000, 1024]);
+    assertEquals(options.metadata, new Map([["key1", "value1"], ["key2", "value2"]]));
+    assert(server.configLoadMs > configLoadMs);
+  });
+});
+
+/** A configuration that must be refused after {@linkcode TEST_CONF}. */
+async function expectRefused(config: string): Promise<void> {
+  await using unchanged = await unstarted(TEST_CONF);
+  const { server, configFile } = unchanged;
+  const { configLoadMs } = server;
+  assertEquals(compared(server.options), golden(configFile));
   await assertRejects(() => unchanged.reload(config), ReloadError);
-  assertEquals(compared(server.options), compared(golden));
+  assertEquals(compared(server.options), golden(configFile));
   assertEquals(server.configLoadMs, configLoadMs);
 }
 
