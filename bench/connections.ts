@@ -50,7 +50,7 @@ async function measure(
 ): Promise<{ ms: number; kiB: number; idleMiB: number }> {
   const port = freePort();
   const args = ["-a", "127.0.0.1", "-p", String(port)];
-  const flags = ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=32", "main.ts"];
+  const flags = ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=16", "main.ts"];
   const server = kind === "go"
     ? new Deno.Command("nats-server", { args, stderr: "null" }).spawn()
     : new Deno.Command(Deno.execPath(), { args: [...flags, ...args], stderr: "null" }).spawn();

@@ -12,6 +12,11 @@ const LENGTH_MAX = 32 * 1024 * 1024;
 /** Most values that are hashed. */
 const VALUES_MAX = 1_000_000;
 
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** What stands in JSON as it is. */
+const PLAIN = /^[\w .:/$*-]*$/;
+
 /**
  * The JSON of a configuration value.
  *
@@ -61,7 +66,10 @@ class JsonWriter {
 
 /** Go sorts by bytes of UTF-8, JavaScript by UTF-16 units: they differ beyond the basic plane. */
 function sortedKeys(map: ReadonlyMap<string, unknown>): string[] {
-  return [...map.keys()].sort((a, b) => {
+  const keys = [...map.keys()];
+  if (keys.length < 2) return keys;
+  if (!keys.some((key) => SURROGATE.test(key))) return keys.sort();
+  return keys.sort((a, b) => {
     const left = [...a];
     const right = [...b];
     for (let i = 0; i < left.length && i < right.length; i++) {
@@ -74,6 +82,7 @@ function sortedKeys(map: ReadonlyMap<string, unknown>): string[] {
 
 /** Go escapes what could end a script block, too. */
 function jsonString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(
     /[<>&\u2028\u2029]/g,
     (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"),

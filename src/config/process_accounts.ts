@@ -144,8 +144,8 @@ function addUsers(process: Processing, block: AccountBlock, taken: Set<string>):
     taken.add(user.username);
     user.account = account.name;
   }
-  if (nkeys.length > 0) options.nkeys = [...(options.nkeys ?? []), ...nkeys];
-  if (users.length > 0) options.users = [...(options.users ?? []), ...users];
+  if (nkeys.length > 0) (options.nkeys ??= []).push(...nkeys);
+  if (users.length > 0) (options.users ??= []).push(...users);
 }
 
 const accountFields = fieldTable<AccountBlock>({

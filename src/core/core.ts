@@ -16,6 +16,7 @@ import type {
   TlsState,
 } from "../platform/mod.ts";
 import { emptyInfo, type Info } from "../protocol/mod.ts";
+import { MatchScratch } from "../sublist/mod.ts";
 import { Account, GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from "./account/account.ts";
 import type { AccountSource } from "./auth/account_source.ts";
 import type { ClientAuthentication } from "./auth/client_authentication.ts";
@@ -25,6 +26,7 @@ import type { Connection, ConnectionKind } from "./connection/connection.ts";
 import type { MessageTrace } from "./trace/message_trace.ts";
 import { InternalClient } from "./internal/internal_client.ts";
 import { SlabPool } from "./connection/outbound.ts";
+import type { Subscription } from "./connection/subscription.ts";
 
 /** The outside world of a core. */
 export interface CoreEnvironment {
@@ -102,6 +104,8 @@ export class Core {
   crowded: Connection | null = null;
   /** How long the same rate-limited log line is held back. */
   rateLimitMs: number = RATE_LIMIT_DEFAULT_MS;
+  /** Of all accounts' sublists, which there may be thousands of. */
+  readonly #scratch: MatchScratch<Subscription> = new MatchScratch();
   #dirty: Connection[] = [];
   #spare: Connection[] = [];
   #flushScheduled = false;
@@ -122,6 +126,7 @@ export class Core {
       account = new Account(name, {
         cache: !this.options.noSublistCache,
         hashSeed: this.env.random.below(2 ** 30),
+        scratch: this.#scratch,
       });
       account.updatedMs = this.env.clock.nowMs();
       this.accounts.set(name, account);

@@ -11,7 +11,7 @@ import { JsonShapeError, JsonSyntaxError } from "../base/json/mod.ts";
 import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import { goJson } from "../base/text/go_format.ts";
 import type { Permissions, SubjectPermission } from "../config/mod.ts";
-import type { Account } from "../core/account/account.ts";
+import type { Account, AccountSetUp } from "../core/account/account.ts";
 import { PUBLIC_EXPORT } from "../core/account/exports.ts";
 import { addServiceImport } from "../core/account/imports.ts";
 import {
@@ -232,14 +232,21 @@ export function exportSystemServices(system: Account): void {
   importService(system, system, USER_INFO_SUBJECT, userInfoSubject(system.name), true);
 }
 
-/** Lets the clients of `account` ask about themselves and their account. */
-export function importSystemServices(account: Account, system: Account): void {
-  const { name } = account;
-  const connections = accountSubject(name, "CONNZ");
-  importService(account, system, accountSubject("PING", "CONNZ"), connections);
-  importService(account, system, "$SYS.REQ.SERVER.PING.CONNZ", connections);
-  importService(account, system, ALL_STATZ_SUBJECT, accountSubject(name, "STATZ"));
-  importService(account, system, USER_INFO_SUBJECT, userInfoSubject(name), true);
+/** Lets the clients of accounts ask about themselves and their account. */
+export class SystemServices implements AccountSetUp {
+  readonly subscriptionCount = 4;
+
+  constructor(readonly system: Account) {}
+
+  setUp(account: Account): void {
+    const { system } = this;
+    const { name } = account;
+    const connections = accountSubject(name, "CONNZ");
+    importService(account, system, accountSubject("PING", "CONNZ"), connections);
+    importService(account, system, "$SYS.REQ.SERVER.PING.CONNZ", connections);
+    importService(account, system, ALL_STATZ_SUBJECT, accountSubject(name, "STATZ"));
+    importService(account, system, USER_INFO_SUBJECT, userInfoSubject(name), true);
+  }
 }
 
 function importService(

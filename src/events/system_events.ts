@@ -18,8 +18,8 @@ import {
   ALL_STATZ_SUBJECT,
   allAccountStatz,
   exportSystemServices,
-  importSystemServices,
   SUBSCRIBERS_SUBJECT,
+  SystemServices,
   userInfo,
   userInfoSubject,
 } from "./account_services.ts";
@@ -40,9 +40,11 @@ export class SystemEvents implements ClientEvents {
   readonly remoteServers: RemoteServers;
   readonly #connections: ConnectionEvents;
   readonly #systemAccount: Account;
+  readonly #systemServices: SystemServices;
 
   constructor(readonly server: EventServer, systemAccount: Account) {
     this.#systemAccount = systemAccount;
+    this.#systemServices = new SystemServices(systemAccount);
     this.sender = new SystemSender(server, systemAccount);
     this.remoteServers = new RemoteServers(this.sender);
     this.statsz = new Statsz(this.sender, this.remoteServers);
@@ -106,7 +108,7 @@ export class SystemEvents implements ClientEvents {
   }
 
   accountAdded(account: Account): void {
-    if (account !== this.#systemAccount) importSystemServices(account, this.#systemAccount);
+    if (account !== this.#systemAccount) account.setUpWhenUsed(this.#systemServices);
   }
 
   connected(connection: Connection): void {

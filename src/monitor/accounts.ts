@@ -35,6 +35,7 @@ function mappings(account: Account) {
 }
 
 function accountDetail(server: MonitoredServer, account: Account) {
+  account.use();
   const name = textOfByteString(account.name);
   const { head, tail } = trustFields(account, server.env.clock.nowMs());
   return {
@@ -46,7 +47,7 @@ function accountDetail(server: MonitoredServer, account: Account) {
     jetstream_enabled: server.jetStream?.accountOf(account) != null,
     leafnode_connections: 0,
     client_connections: clientCount(account),
-    subscriptions: account.sublist.count,
+    subscriptions: account.subscriptionCount,
     mappings: mappings(account),
     ...linkFields(account),
     ...head,
@@ -91,7 +92,7 @@ export function accountStatistics(account: Account) {
     conns: connections,
     leafnodes: 0,
     total_conns: connections,
-    num_subscriptions: account.sublist.count,
+    num_subscriptions: account.subscriptionCount,
     sent: traffic(account.outMsgs, account.outBytes),
     received: traffic(account.inMsgs, account.inBytes),
     slow_consumers: account.slowConsumers,

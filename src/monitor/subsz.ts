@@ -83,7 +83,10 @@ export function subsz(server: MonitoredServer, options: SubszOptions = {}) {
   const accounts = [...server.core.accounts.values()]
     .filter(({ name }) => only === "" || name === only);
   const stats = new SublistStats();
-  for (const account of accounts) stats.add(account.sublist.stats());
+  for (const account of accounts) {
+    account.use();
+    stats.add(account.sublist.stats());
+  }
   const found = options.subscriptions === true
     ? accounts.flatMap((account) => details(account, test))
     : [];

@@ -239,7 +239,7 @@ export class Server implements ClientContext, ConnectionRegistry {
   /** Number of all subscriptions, in all accounts. */
   get subscriptionCount(): number {
     let count = 0;
-    for (const account of this.core.accounts.values()) count += account.sublist.count;
+    for (const account of this.core.accounts.values()) count += account.subscriptionCount;
     return count;
   }
 

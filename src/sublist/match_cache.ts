@@ -29,6 +29,10 @@ const setSize = 4;
 /** Hashes that the doorkeeper knows. A power of two. */
 const doorkeeperSize = 4096;
 
+const noInts = new Int32Array(0);
+const noBytes = new Uint8Array(0);
+const noView = new DataView(noBytes.buffer);
+
 /**
  * Results by subject. Subjects come as `[start, end)` of a view that reaches a word further
  * (see bytes.ts) and are copied.
@@ -37,11 +41,11 @@ export class MatchCache<S extends SublistEntry> {
   /** Number of results held. */
   count = 0;
   #slots = 0;
-  #hashes: Int32Array = new Int32Array(0);
-  #lengths: Int32Array = new Int32Array(0);
+  #hashes: Int32Array = noInts;
+  #lengths: Int32Array = noInts;
   #results: (MatchResult<S> | null)[] = [];
-  #keys: Uint8Array = new Uint8Array(0);
-  #keysView: DataView = new DataView(this.#keys.buffer);
+  #keys: Uint8Array = noBytes;
+  #keysView: DataView = noView;
   #doorkeeper: Int32Array | null = null;
   /** Subjects that the doorkeeper kept out. */
   #refused = 0;

@@ -15,7 +15,7 @@ import { NATSTS_VERSION } from "../../src/server/version.ts";
 /** Libraries that the C library opens by name when it resolves host names. */
 const NAME_SERVICE = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"];
 const WORKER = "src/platform/deno/password_worker.ts";
-const V8_FLAGS = "--max-semi-space-size=32";
+const V8_FLAGS = "--max-semi-space-size=16";
 
 async function run(command: string, args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, {

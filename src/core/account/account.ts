@@ -33,6 +33,13 @@ export interface SubjectMapper {
   }[];
 }
 
+/** Gives accounts what each of them has; only once they are used, since there may be thousands. */
+export interface AccountSetUp {
+  /** Subscriptions that the account gets. */
+  readonly subscriptionCount: number;
+  setUp(account: Account): void;
+}
+
 /** One account. */
 export class Account {
   readonly sublist: Sublist<Subscription>;
@@ -61,6 +68,8 @@ export class Account {
   trust: AccountTrust | null = null;
   streamImports: StreamImport[] = [];
   serviceImports: ServiceImport[] = [];
+  #used = false;
+  #setUp: AccountSetUp | null = null;
   // Most accounts have neither, and there may be many.
   #exports: AccountExports | null = null;
   #replies: ServiceReplies | null = null;
@@ -103,8 +112,28 @@ export class Account {
     return this.#replies?.find(subject);
   }
 
+  /** Has `by` set up the account, at once or before it is used for the first time. */
+  setUpWhenUsed(by: AccountSetUp): void {
+    if (this.#used) by.setUp(this);
+    else this.#setUp = by;
+  }
+
+  /** To be called before the account is used or described. */
+  use(): void {
+    if (this.#used) return;
+    this.#used = true;
+    this.#setUp?.setUp(this);
+    this.#setUp = null;
+  }
+
+  /** Subscriptions of the account, with those that it gets when it is used. */
+  get subscriptionCount(): number {
+    return this.sublist.count + (this.#setUp?.subscriptionCount ?? 0);
+  }
+
   /** Makes a subscription match, here and where streams are imported from. */
   insert(subscription: Subscription): void {
+    this.use();
     this.sublist.insert(subscription);
     if (this.streamImports.length > 0) addShadowSubscriptions(this, subscription);
   }

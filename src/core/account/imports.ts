@@ -184,6 +184,7 @@ export function addServiceImport(
   options: ServiceImportOptions,
 ): ServiceImport {
   const { claim = null, internal = false, share = false } = options;
+  if (!internal) exporter.use();
   let { from } = options;
   let to = options.to || from;
   if (!isValidSubject(from) || !isValidSubject(to)) throw new SublistError("ErrInvalidSubject");

@@ -308,6 +308,7 @@ export class Connection implements OutboundOwner {
       return true;
     }
     this.#leaveAccount();
+    account.use();
     this.account = account;
     this.applyLimits();
     if (this.kind === "client" && account.connectionsExhausted) return false;

@@ -29,8 +29,8 @@ Deno.test("TestAccountFromOptions", async () => {
   await using server = await testServer({}, "accounts = [ foo, bar ]");
   // The global and the system account are always there, and each can ask the system account.
   assertEquals(server.server.core.accounts.size, 4);
-  assertEquals(server.account("foo").sublist.count, 4);
-  assertEquals(server.account("bar").sublist.count, 4);
+  assertEquals(server.account("foo").subscriptionCount, 4);
+  assertEquals(server.account("bar").subscriptionCount, 4);
 });
 
 Deno.test("TestAccountGlobalDefault", async () => {
