@@ -53,7 +53,7 @@ export async function waitForPort(port: number, waitMsMax = 5000): Promise<void>
 
 /** Starts a server; `more` are its further arguments. */
 export function startServer(kind: Kind, port: number, more: readonly string[]): Deno.ChildProcess {
-  const own = ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=32", "main.ts"];
+  const own = ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=16", "main.ts"];
   const args = ["-a", "127.0.0.1", "-p", String(port), ...more];
   return kind === "go"
     ? new Deno.Command("nats-server", { args, stderr: "null" }).spawn()
