@@ -2,8 +2,7 @@
  * `nats server ...` and `nats account ...` of the official command line: the same output against
  * natsts and the real server. Skipped where one of the two programs is missing.
  *
- * `nats server watch` and `nats server graph` draw on a terminal, which tests do not have; what
- * they ask for is compared in `reference_events_test.ts`.
+ * `nats server watch` and `nats server graph` draw on a terminal: see `nats_cli_watch_test.ts`.
  *
  * @module
  */
