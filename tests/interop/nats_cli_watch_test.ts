@@ -13,7 +13,10 @@ const program = referenceProgram("nats-server");
 const cli = referenceProgram("nats");
 const terminal = referenceProgram("script");
 const FRAME_MS_MAX = 15_000;
-const CLEAR_SCREEN = "\x1b[2J";
+const ESCAPE = "\x1b";
+const CLEAR_SCREEN = `${ESCAPE}[2J`;
+/** What sets colours and places. */
+const ESCAPES = new RegExp(`${ESCAPE}\\[[0-9;?]*[a-zA-Z]`, "g");
 
 const CONFIG = (storeDir: string) => `
   server_name: S
@@ -51,7 +54,7 @@ async function drawn({ port }: Side, command: string): Promise<string> {
 
 /** The words of a drawing; numbers, their units and lines differ from run to run. */
 function words(drawing: string): string[] {
-  const plain = drawing.replaceAll(/\x1b\[[0-9;?]*[a-zA-Z]/g, " ");
+  const plain = drawing.replaceAll(ESCAPES, " ");
   return plain.replaceAll(/[\d.,:-]+( ?([KMG]i?)?B\b| ?(ns|µs|ms|s)\b)?/g, " ")
     .match(/[A-Za-z]+/g) ?? [];
 }
