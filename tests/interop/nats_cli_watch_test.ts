@@ -71,7 +71,8 @@ Deno.test(
       CONFIG,
       (side) =>
         Promise.all(COMMANDS.map(async (command) => {
-          const found = words(await drawn(side, command));
+          // Which accounts were heard of by then is chance.
+          const found = words(await drawn(side, command)).filter((word) => word !== "SYS");
           assert(found.length > 3, command);
           return `${command}: ${found.join(" ")}`;
         })),
