@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 
-const DEADLINE_MS = 5000;
+const DEADLINE_MS = 10_000;
 /** How long silence must last to count as such. */
 const SILENCE_MS = 100;
 

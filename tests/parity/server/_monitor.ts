@@ -67,7 +67,7 @@ export class Clients implements AsyncDisposable {
     const client = await connect({
       servers: `127.0.0.1:${this.server.port}`,
       reconnect: false,
-      timeout: 5000,
+      timeout: 10_000,
       ...options,
     });
     this.#open.push(client);
@@ -95,9 +95,9 @@ export function clientId(client: NatsConnection): number {
   return client.info!.client_id;
 }
 
-/** Asks until `done` is true; fails after two seconds. */
+/** Asks until `done` is true; fails after some seconds. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 2000;
+  const end = performance.now() + 10_000;
   while (!(await done())) {
     assert(performance.now() < end, "the condition did not come true in time");
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -349,7 +349,7 @@ Deno.test("TestAccountImportOwnExport", async () => {
   );
   const client = await server.connect({ user: "user", pass: "pass" });
   client.subscribe("echo", { callback: (_error, message) => void message.respond() });
-  await client.request("echo", "request", { timeout: 1000 });
+  await client.request("echo", "request", { timeout: 10_000 });
 });
 
 Deno.test("TestAccountServiceImportNoResponders", async () => {

@@ -20,7 +20,7 @@ Deno.test("TestNoAuthUserNkey", async () => {
     `,
   );
   const client = await server.connect();
-  const answer = await client.request("$SYS.REQ.USER.INFO", "", { timeout: 2000 });
+  const answer = await client.request("$SYS.REQ.USER.INFO", "", { timeout: 10_000 });
   // deno-lint-ignore no-explicit-any -- the test looks into it field by field
   const { data } = answer.json<any>();
   assertEquals([data.user, data.account], [nkey, "BAR"]);

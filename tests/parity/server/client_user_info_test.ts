@@ -10,7 +10,7 @@ import { testServer } from "../../harness/server.ts";
 
 // deno-lint-ignore no-explicit-any -- the tests look into it field by field
 async function userInfo(client: NatsConnection): Promise<any> {
-  const answer = await client.request("$SYS.REQ.USER.INFO", "", { timeout: 2000 });
+  const answer = await client.request("$SYS.REQ.USER.INFO", "", { timeout: 10_000 });
   return answer.json();
 }
 

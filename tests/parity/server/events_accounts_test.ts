@@ -33,7 +33,7 @@ async function lookUp(server: TestServer, { key }: TestAccount): Promise<void> {
 }
 
 async function rawAsk(client: NatsConnection, subject: string, body = ""): Promise<string> {
-  return (await client.request(subject, body, { timeout: 1000 })).string();
+  return (await client.request(subject, body, { timeout: 10_000 })).string();
 }
 
 function assertContains(text: string, parts: readonly string[]): void {

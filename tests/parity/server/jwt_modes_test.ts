@@ -31,7 +31,7 @@ import { temporaryDirectory } from "../../sim/environment.ts";
 import { jwtServer, ojwt, oKp } from "./_jwt.ts";
 import { OperatorWorld } from "./_jwt_jetstream.ts";
 
-const TEXT_TIMEOUT = { timeout: 1000 };
+const TEXT_TIMEOUT = { timeout: 10_000 };
 
 /** Options of a server with the operator of `jwt` and accounts in memory. */
 function inMemory(jwt: string, accounts: Iterable<[KeyPair, string]>): StartOptions {

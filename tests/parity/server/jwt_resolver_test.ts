@@ -319,7 +319,7 @@ Deno.test("TestJWTClaimsUpdateWithHeaders", async () => {
   const more = headers();
   more.set("key", "value");
   const ask = async (subject: string, jwt: string): Promise<void> => {
-    const answer = await client.request(subject, jwt, { headers: more, timeout: 1000 });
+    const answer = await client.request(subject, jwt, { headers: more, timeout: 10_000 });
     assertEquals(answer.json<Json>().error, undefined);
   };
   await ask("$SYS.REQ.CLAIMS.UPDATE", world.encode(account));

@@ -141,7 +141,7 @@ Deno.test("TestNoRaceCompressedConnz", async () => {
     const headers = newHeaders();
     headers.set("Accept-Encoding", accepted);
     const answer = await client.request("$SYS.REQ.ACCOUNT.PING.CONNZ", "", {
-      timeout: 1000,
+      timeout: 10_000,
       headers,
     });
     const encoding = answer.headers?.get("Content-Encoding") ?? "";

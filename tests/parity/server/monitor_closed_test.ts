@@ -313,7 +313,7 @@ Deno.test("TestMonitorServerIDZRequest", async () => {
   );
   const client = await server.connect({ user: "admin", pass: "s3cr3t!" });
   for (const whom of ["PING", server.server.id]) {
-    const answer = await client.request(`$SYS.REQ.SERVER.${whom}.IDZ`, "", { timeout: 2000 });
+    const answer = await client.request(`$SYS.REQ.SERVER.${whom}.IDZ`, "", { timeout: 10_000 });
     const { name, id } = answer.json<{ name: string; id: string }>();
     assertEquals(name, "TEST22");
     assert(id.startsWith("N"));

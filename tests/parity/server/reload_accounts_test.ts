@@ -100,7 +100,7 @@ Deno.test("TestConfigReloadAccountWithNoChanges", async () => {
   );
   const client = await server.connect({ user: "a", pass: "" });
   const asks = async (subject: string, part: string): Promise<void> => {
-    const answer = await client.request(subject, "", { timeout: 1000 });
+    const answer = await client.request(subject, "", { timeout: 10_000 });
     assert(answer.string().includes(part), answer.string());
   };
   for (let i = 0; i < 3; i++) {

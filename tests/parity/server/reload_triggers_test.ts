@@ -27,7 +27,7 @@ Deno.test("TestServerEventsReload", async () => {
   assertEquals(options.pingIntervalMs, 100);
   const admin = await server.connect({ user: "admin", pass: "p1d" });
   const ask = async () =>
-    (await admin.request(subject, "", { timeout: 1000 })).json<{
+    (await admin.request(subject, "", { timeout: 10_000 })).json<{
       data?: unknown;
       error?: { code: number; description: string };
     }>();

@@ -83,7 +83,7 @@ async function askThrough(accounts: string): Promise<void> {
   await service.flush();
   assert(server.account("B").sublist.hasInterest("foo"));
   const client = await server.connect();
-  assertEquals((await client.request("foo", "", { timeout: 1000 })).string(), "HELLO");
+  assertEquals((await client.request("foo", "", { timeout: 10_000 })).string(), "HELLO");
 }
 
 Deno.test("TestServiceImportReplyMatchCycle", () =>

@@ -104,7 +104,7 @@ Deno.test("TestServiceLatencyWithName", async () => {
   const results = new Inbox(service, "results");
   await service.flush();
   const client = await connect(server, "bar");
-  await client.request("ngs.usage", "1h", { timeout: 1000 });
+  await client.request("ngs.usage", "1h", { timeout: 10_000 });
   const latency = await nextLatency(results);
   checkShared(latency.responder, "foo", server.server.core.server.name, "dlc22");
   checkNotShared(latency.requestor);
@@ -145,7 +145,7 @@ Deno.test("TestServiceLatencyOldRequestStyleSingleServer", async () => {
   serve(service, "svc.echo", "world", serviceMs);
   await service.flush();
   const startMs = Date.now();
-  await client.request("SVC", "1h", { timeout: 1000, noMux: true });
+  await client.request("SVC", "1h", { timeout: 10_000, noMux: true });
   const latency = await nextLatency(results);
   checkLatency(latency, startMs, serviceMs);
   checkShared(latency.responder, "svc", server.server.core.server.name);
@@ -284,7 +284,7 @@ async function expectTriggered(shared: boolean, header: Record<string, string>):
     assertEquals(latency.header, Object.fromEntries(expected));
     return latency;
   };
-  const options = { timeout: 1000, noMux: true, headers: sent };
+  const options = { timeout: 10_000, noMux: true, headers: sent };
   const startMs = Date.now();
   await client.request("SVC", "1h", options);
   checkLatency(await receive(200), startMs, serviceMs);

@@ -70,7 +70,7 @@ Deno.test("TestServiceImportWithStreamed", async () => {
   const requests = 10;
   const ask = async (client: NatsConnection, noMux: boolean): Promise<void> => {
     for (let i = 0; i < requests; i++) {
-      const answer = await client.request("foo_request", "hello", { timeout: 2000, noMux });
+      const answer = await client.request("foo_request", "hello", { timeout: 10_000, noMux });
       assertEquals(answer.string(), "world");
     }
   };
@@ -210,5 +210,5 @@ Deno.test("TestServiceAllowResponsesPerms", async () => {
   );
   await serve(await connect(server, "a"), "foo", ["Hello"]);
   const client = await connect(server, "b");
-  assertEquals((await client.request("foo", "help", { timeout: 1000 })).string(), "Hello");
+  assertEquals((await client.request("foo", "help", { timeout: 10_000 })).string(), "Hello");
 });

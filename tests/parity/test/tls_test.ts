@@ -294,7 +294,8 @@ Deno.test("TestTLSClientSVIDAuth", async (t) => {
           const nc = await client(server, ca, own);
           nc.subscribe("ping", { callback: (_error, message) => void message?.respond?.("pong") });
           await nc.flush();
-          const request = nc.request("ping", "ping", { timeout: 250 });
+          const timeout = result === "answer" ? 10_000 : 250;
+          const request = nc.request("ping", "ping", { timeout });
           if (result === "answer") assertEquals((await request).string(), "pong");
           else await assertRejects(() => request);
           await nc.close();
