@@ -56,14 +56,18 @@ export function sublistFields(stats: SublistStats) {
 }
 
 function details(account: Account, test: string) {
-  const name = textOfByteString(account.name);
-  const tag = textOfByteString(account.nameTag);
   const found = [];
   for (const subscription of account.sublist.localSubs(() => true)) {
     const { connection, subject } = subscription;
     if (test !== "" && !matchLiteral(test, subject)) continue;
     const detail = subscriptionDetail(subscription, connection?.id ?? OWN_CLIENT_ID);
-    found.push({ account: name, account_tag: tag, ...detail });
+    // Who imports a stream is shown where it is exported, too.
+    const { name, nameTag } = connection?.account ?? account;
+    found.push({
+      account: textOfByteString(name),
+      account_tag: textOfByteString(nameTag),
+      ...detail,
+    });
   }
   return found;
 }

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { NatsConnection } from "@nats-io/transport-node";
 import {
   Clients,
+  type Json,
   MODES,
   pollSubsz,
   readBody,
@@ -164,4 +165,28 @@ Deno.test("TestMonitorSubszMultiAccountWithOffsetAndLimit", async () => {
       assertEquals(shown.subscriptions_list.length, 100);
     }
   });
+});
+
+Deno.test("subsz() shows a subscription to an imported stream as its client's", async () => {
+  await withMonitor(
+    async (server) => {
+      await using clients = new Clients(server);
+      const client = await clients.connect({ user: "b", pass: "b" });
+      client.subscribe("news.1");
+      await client.flush();
+      const shown = await pollSubsz(server, 0, "?subs=1");
+      const accounts = shown.subscriptions_list
+        .filter(({ subject }: Json) => subject === "news.1")
+        .map(({ account, account_tag }: Json) => [account, account_tag]);
+      assertEquals(accounts, [["B", "B"], ["B", "B"]]);
+    },
+    {},
+    `accounts {
+       A { exports [ { stream: "news.*" } ] }
+       B {
+         users [ { user: b, password: b } ]
+         imports [ { stream: { account: A, subject: "news.*" } } ]
+       }
+     }`,
+  );
 });
