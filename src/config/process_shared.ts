@@ -13,7 +13,7 @@ import { ConfigError, ConfigWarning } from "./errors.ts";
 import { asString, type Field, typeName } from "./fields.ts";
 import { parseListen } from "./go_net.ts";
 import type { ConfigToken } from "./parser.ts";
-import { parseServerUrl, quoteText, type ServerUrl, UrlError } from "./url.ts";
+import { parseServerUrl, quoteText, redactBrokenUrl, type ServerUrl, UrlError } from "./url.ts";
 
 /** Reads a `listen` field into a block that has a host and a port. */
 export function readListen(target: { host: string; port: number }, field: Field): void {
@@ -56,7 +56,10 @@ export function urlOrFail(text: string, kind: string, token: ConfigToken): Serve
     return parseServerUrl(trimmed);
   } catch (error) {
     if (!(error instanceof UrlError)) throw error;
-    throw new ConfigError(token, `error parsing ${kind} url [${quoteText(trimmed)}]`);
+    throw new ConfigError(
+      token,
+      `error parsing ${kind} url [${quoteText(redactBrokenUrl(trimmed))}]`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { formatServerUrl, parseServerUrl, UrlError } from "./url.ts";
+import { formatServerUrl, parseServerUrl, redactBrokenUrl, UrlError } from "./url.ts";
 
 const SECRET = /^-{1,2}(user|pass|auth)(=.*)?$/s;
 const ROUTES = /^-{1,2}(routes)(=.*)?$/s;
@@ -48,6 +48,6 @@ function redactUrl(raw: string): string {
     return formatServerUrl(url).replace("_REDACTED_@", "[REDACTED]@");
   } catch (error) {
     if (!(error instanceof UrlError)) throw error;
-    return raw;
+    return redactBrokenUrl(raw);
   }
 }

@@ -27,13 +27,26 @@ export interface ServerUrl {
   fragment: string;
 }
 
-/** Why a URL could not be parsed; the message is the text of Go's `url.Error`. */
+/**
+ * Why a URL could not be parsed; the message is the text of Go's `url.Error`, but for passwords. What
+ * the reason quotes of a URL with a password may be a part of that.
+ */
 export class UrlError extends Error {
   override readonly name = "UrlError";
   /** @param reason the part behind `parse "…": ` */
   constructor(readonly url: string, readonly reason: string) {
-    super(`parse ${quoteText(url)}: ${reason}`);
+    const shown = redactBrokenUrl(url);
+    const why = shown === url ? reason : reason.replace(/"[^]*"/, '"xxxxx"');
+    super(`parse ${quoteText(shown)}: ${why}`);
   }
+}
+
+/** Text that should be a URL, with what looks like its password replaced by `xxxxx`. */
+export function redactBrokenUrl(raw: string): string {
+  const end = raw.lastIndexOf("@");
+  const start = raw.indexOf("//");
+  const colon = raw.indexOf(":", start < 0 ? 0 : start + 2);
+  return colon < 0 || colon > end ? raw : `${raw.slice(0, colon + 1)}xxxxx${raw.slice(end)}`;
 }
 
 /** Text in double quotes with Go's `%q` escapes. */
@@ -261,14 +274,14 @@ export function redactServerUrl(url: ServerUrl): string {
   });
 }
 
-/** {@linkcode redactServerUrl} for a URL in text; text that is none stays as it is. */
+/** {@linkcode redactServerUrl} for a URL in text, be it one or not. */
 export function redactUrlText(raw: string): string {
   if (!raw.includes("@")) return raw;
   try {
     return redactServerUrl(parseServerUrl(raw));
   } catch (error) {
     if (!(error instanceof UrlError)) throw error;
-    return raw;
+    return redactBrokenUrl(raw);
   }
 }
 

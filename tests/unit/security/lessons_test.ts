@@ -22,7 +22,7 @@ const SHOWN: readonly [lesson: string, file: string, test: string][] = [
   ],
   [
     "GO-2026-4827: credentials from the command line shown in monitoring",
-    "tests/unit/security/secrets_test.ts",
+    "tests/unit/security/secrets_process_test.ts",
     "secrets of the command line are on no page and in no log",
   ],
   [

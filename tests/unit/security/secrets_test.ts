@@ -14,24 +14,8 @@ import { createUser, encodeUser, signNonce } from "../../harness/jwt.ts";
 import { newAccount, operatorServerWithSystem } from "../../harness/operator.ts";
 import { OK, PONG } from "../../harness/raw_client.ts";
 import { type TestServer, testServer, until } from "../../harness/server.ts";
+import { assertNone, PAGES } from "./_secrets.ts";
 
-const PAGES = [
-  "varz",
-  "connz?auth=1&subs=detail",
-  "connz?auth=1&state=closed",
-  "subsz?subs=1",
-  "accountz",
-  "accstatz?unused=1",
-  "healthz",
-  "jsz?accounts=1&streams=1&consumers=1&config=1",
-  "routez",
-  "gatewayz",
-  "leafz",
-  "ipqueuesz",
-  "stacksz",
-  "debug/vars",
-  "metrics",
-];
 const REQUESTS = ["VARZ", "CONNZ", "SUBSZ", "ACCOUNTZ", "JSZ", "HEALTHZ", "STATSZ", "EXPVARZ"];
 
 /** Everything that monitoring shows, page by page, with the accounts' own pages. */
@@ -62,13 +46,6 @@ function hear(system: NatsConnection): string[] {
     callback: (_error, message) => void heard.push(`${message.subject} ${message.string()}`),
   });
   return heard;
-}
-
-function assertNone(text: string, secrets: readonly string[], where: string): void {
-  for (const secret of secrets) {
-    const at = text.indexOf(secret);
-    assert(at < 0, `${where} shows ${secret}: ${text.slice(Math.max(0, at - 200), at + 80)}`);
-  }
 }
 
 Deno.test("redactSecrets() hides passwords of any shape", () => {
@@ -243,31 +220,4 @@ Deno.test("JWTs of bearers are in no log, page or event", async () => {
   const lines = log.lines.map(({ text }) => text).join("\n");
   assertNone(lines, secrets, "the log");
   assertNone(await told(operator, heard), secrets, "the system account");
-});
-
-Deno.test("secrets of the command line are on no page and in no log", async () => {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-check", "main.ts", "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "-DV"],
-      ...["--user", "u", "--pass", "flag-secret"],
-    ],
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  let log = "";
-  const reading = process.stderr.pipeThrough(new TextDecoderStream())
-    .pipeTo(new WritableStream({ write: (text) => void (log += text) }));
-  try {
-    await until(() => log.includes("Server is ready"), () => log, 20_000);
-    const [, port] = /http monitor on [^ ]*:(\d+)/.exec(log)!;
-    const pages = PAGES.map(async (page) =>
-      await (await fetch(`http://127.0.0.1:${port}/${page}`)).text()
-    );
-    assertNone((await Promise.all(pages)).join("\n"), ["flag-secret"], "a page");
-  } finally {
-    process.kill("SIGTERM");
-    await process.status;
-    await reading;
-  }
-  assertNone(log, ["flag-secret"], "the log");
 });
