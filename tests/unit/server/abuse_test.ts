@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { RawClient } from "../../harness/raw_client.ts";
 import { usedBytes } from "../../harness/memory.ts";
 import { type TestServer, testServer } from "../../harness/server.ts";
