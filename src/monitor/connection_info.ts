@@ -144,7 +144,7 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
   return {
     cid: connection.id,
     kind: connection.kindName,
-    type: connection.kind === "client" ? "nats" : undefined,
+    type: connection.kind === "client" ? connection.clientType : undefined,
     ip: hasAddress ? connection.host : "",
     port: connection.port,
     start: timeText(nsOfMs(snapshot.startMs)),

@@ -9,7 +9,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { byteStringOfText } from "../../base/text/byte_string.ts";
 import { goQuote } from "../../base/text/go_format.ts";
-import type { NkeyUser, Options, Permissions, User } from "../../config/mod.ts";
+import type { NkeyUser, Permissions, User } from "../../config/mod.ts";
 import type { Connection } from "../connection/connection.ts";
 import { ClosedState } from "../connection/closed_state.ts";
 import type { Core } from "../core.ts";
@@ -17,7 +17,7 @@ import type { ClientAuthentication, ClientIdentity } from "./client_authenticati
 import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
 import { Callout } from "./callout.ts";
 import { certificateUser } from "./certificate_user.ts";
-import { JwtAuthenticator } from "./jwt_authenticator.ts";
+import { connectionTypeOf, JwtAuthenticator } from "./jwt_authenticator.ts";
 import type { Login } from "./login.ts";
 import { nonceSigned } from "./nonce.ts";
 import { checkProxy, ProxyCheck, refuseProxy } from "./proxies.ts";
@@ -53,6 +53,15 @@ function slowestHash(passwords: readonly string[]): string {
     .reduce((slowest, one) => costOf(one) > costOf(slowest) ? one : slowest, "");
 }
 
+/** Credentials that are not one user's of several. */
+interface SingleLogin {
+  /** The user whom connections without credentials become. */
+  readonly noAuthUser: string;
+  readonly username: string;
+  readonly password: string;
+  readonly token: string;
+}
+
 /** Who may connect to a server. */
 export class Authenticator {
   /** Clients must send credentials. */
@@ -75,6 +84,8 @@ export class Authenticator {
     for (const user of options.nkeys ?? []) this.#nkeys.set(user.nkey, user);
     this.#slowestHash = slowestHash([
       options.password,
+      options.websocket.password,
+      options.mqtt.password,
       ...[...this.#users.values()].map(({ password }) => password),
     ]);
     this.required = this.#jwt !== null || core.env.authenticate !== undefined ||
@@ -90,14 +101,26 @@ export class Authenticator {
       (proxies?.trusted.length ?? 0) > 0;
   }
 
-  /** The user whom connections without credentials become, or null. */
-  get noAuthUser(): User | null {
-    return this.#users.get(this.core.options.noAuthUser) ?? null;
+  /** Whether `connection` must send credentials. */
+  requiredOf(connection: Connection): boolean {
+    return this.required || connection.listenerAuth?.overrides === true;
+  }
+
+  /** The user whom connections like `connection` become without credentials, or null. */
+  noAuthUser(connection: Connection): User | null {
+    return this.#users.get(this.#single(connection).noAuthUser) ?? null;
+  }
+
+  /** The credentials that are no user's, of the listener or of the options. */
+  #single({ listenerAuth }: Connection): SingleLogin {
+    if (listenerAuth?.overrides === true) return listenerAuth;
+    const { noAuthUser, username, password, authorization: token } = this.core.options;
+    return { noAuthUser, username, password, token };
   }
 
   /** Whether a connection may begin without CONNECT, and then be checked as the one of nobody. */
   admitsWithoutConnect(connection: Connection): boolean {
-    const user = this.noAuthUser;
+    const user = this.noAuthUser(connection);
     return user !== null && !user.proxyRequired &&
       this.#typeAllowed(connection, user.allowedConnectionTypes);
   }
@@ -128,7 +151,9 @@ export class Authenticator {
       account: null,
       identity: "",
     };
-    const local = this.required ? this.#checkLocally(connection, login) : AuthOutcome.Accepted;
+    const local = this.requiredOf(connection)
+      ? this.#checkLocally(connection, login)
+      : AuthOutcome.Accepted;
     return typeof local === "number"
       ? this.#callout.decide(connection, login, local)
       : local.then((outcome) => this.#callout.decide(connection, login, outcome));
@@ -137,18 +162,19 @@ export class Authenticator {
   /** Checks the credentials against what this server knows. */
   #checkLocally(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
     if (this.#jwt !== null) return this.#jwt.check(connection, login);
-    const { options } = this.core;
+    const single = this.#single(connection);
     const { connect } = connection;
-    const anonymous = options.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
+    const anonymous = single.noAuthUser !== "" && connect.user === "" && connect.pass === "" &&
       connect.auth_token === "";
-    if (anonymous && connect.nkey === "" && this.#nkeys.has(options.noAuthUser)) {
-      connect.nkey = options.noAuthUser;
+    if (anonymous && connect.nkey === "" && this.#nkeys.has(single.noAuthUser)) {
+      connect.nkey = single.noAuthUser;
     }
     if (connect.nkey !== "" && this.#nkeys.size > 0) return this.#checkNkey(connection, login);
     if (this.#users.size > 0) {
-      if (options.tlsMap) return this.#checkCertificate(connection, login);
+      const { tlsMap } = connection.listenerAuth ?? this.core.options;
+      if (tlsMap) return this.#checkCertificate(connection, login);
       if (anonymous) {
-        const user = this.noAuthUser;
+        const user = this.noAuthUser(connection);
         if (user !== null) {
           connect.user = user.username;
           connect.pass = user.password;
@@ -162,7 +188,7 @@ export class Authenticator {
       }
       if (connect.user !== "") return this.#checkUser(connection, login);
     }
-    return this.#checkSingle(connection, login, options);
+    return this.#checkSingle(connection, login, single);
   }
 
   async #askEmbedder(
@@ -207,7 +233,7 @@ export class Authenticator {
       return refuseProxy(connection, "ErrAuthProxyRequired");
     }
     // Whom anybody becomes without credentials needs none.
-    if (user.nkey !== this.core.options.noAuthUser && !nonceSigned(connection, user.nkey)) {
+    if (user.nkey !== this.#single(connection).noAuthUser && !nonceSigned(connection, user.nkey)) {
       return AuthOutcome.Refused;
     }
     connection.nkeyUser = user.nkey;
@@ -279,15 +305,15 @@ export class Authenticator {
   #checkSingle(
     connection: Connection,
     login: Login,
-    options: Options,
+    single: SingleLogin,
   ): AuthOutcome | Promise<AuthOutcome> {
     const { connect } = connection;
-    if (!this.#cameAsRequired(login, options.proxyRequired)) {
+    if (!this.#cameAsRequired(login, this.core.options.proxyRequired)) {
       return refuseProxy(connection, "ErrAuthProxyRequired");
     }
-    const byToken = options.authorization !== "";
-    if (!byToken && options.username === "") return AuthOutcome.Refused;
-    if (!byToken && !sameText(options.username, connect.user)) {
+    const byToken = single.token !== "";
+    if (!byToken && single.username === "") return AuthOutcome.Refused;
+    if (!byToken && !sameText(single.username, connect.user)) {
       return this.#refuseSlowly(connection);
     }
     const outcome = (ok: boolean): AuthOutcome => {
@@ -296,14 +322,14 @@ export class Authenticator {
       return this.#bind(connection, "", null);
     };
     const matches = byToken
-      ? passwordMatches(connection, options.authorization, connect.auth_token)
-      : passwordMatches(connection, options.password, connect.pass);
+      ? passwordMatches(connection, single.token, connect.auth_token)
+      : passwordMatches(connection, single.password, connect.pass);
     return typeof matches === "boolean" ? outcome(matches) : matches.then(outcome);
   }
 
   #typeAllowed(connection: Connection, allowed: ReadonlySet<string> | null): boolean {
     if (allowed === null || allowed.size === 0) return true;
-    return allowed.has(connection.inProcess ? "IN_PROCESS" : "STANDARD");
+    return allowed.has(connectionTypeOf(connection));
   }
 
   #bindUser(connection: Connection, login: Login, user: User): AuthOutcome {

@@ -59,7 +59,7 @@ function clientOf(connection: Connection): RequestClient {
     tags: jwtUser?.shown?.nats.tags ?? [],
     nameTag: jwtUser?.shown?.name ?? "",
     kind: connection.kindName,
-    type: "nats",
+    type: connection.clientType,
     mqttId: "",
     nonce: connect.sig === "" ? "" : connection.nonce,
   };

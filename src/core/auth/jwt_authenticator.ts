@@ -34,7 +34,14 @@ import { nonceSigned } from "./nonce.ts";
 
 /** How a connection came in, as users may be limited to it. */
 export function connectionTypeOf(connection: Connection): ConnectionType {
-  return connection.inProcess ? "IN_PROCESS" : "STANDARD";
+  switch (connection.clientType) {
+    case "websocket":
+      return "WEBSOCKET";
+    case "mqtt":
+      return connection.overWebsocket ? "MQTT_WS" : "MQTT";
+    case "nats":
+      return connection.inProcess ? "IN_PROCESS" : "STANDARD";
+  }
 }
 
 /** Decides about clients of a server that trusts operators. */

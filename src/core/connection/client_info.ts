@@ -208,7 +208,7 @@ export function clientInfoOf(connection: Connection, server: NamedServer): Clien
   info.nameTag = connection.jwtUser?.shown?.name ?? "";
   info.tags = connection.jwtUser?.shown?.nats.tags ?? [];
   info.kind = connection.kindName;
-  info.clientType = "nats";
+  info.clientType = connection.clientType;
   return info;
 }
 

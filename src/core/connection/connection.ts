@@ -16,6 +16,7 @@ import { type JwtUser, limitsOfUser } from "../auth/jwt_user.ts";
 import type { Core } from "../core.ts";
 import { ConnectionPermissions } from "../permission/permissions.ts";
 import type { BriefInfo } from "./client_info.ts";
+import type { ClientType, ListenerAuth } from "./client_type.ts";
 import { ClosedState } from "./closed_state.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { Subscription } from "./subscription.ts";
@@ -108,6 +109,12 @@ export class Connection implements OutboundOwner {
   settingsChanged: (() => void) | null = null;
   /** In-process pipe. */
   inProcess = false;
+  /** The client's protocol. */
+  clientType: ClientType = "nats";
+  /** The client's protocol is inside that of WebSocket. */
+  overWebsocket = false;
+  /** What the listener says about logins; null where the options say it all. */
+  listenerAuth: ListenerAuth | null = null;
   #label: string;
   #accountLabel = "";
   #userLabel = "";
@@ -139,6 +146,19 @@ export class Connection implements OutboundOwner {
   replaceTransport(transport: Transport): void {
     this.out.replaceTransport(transport);
     this.transport = transport;
+  }
+
+  /**
+   * Names the connection in log lines as one of another protocol than that of plain clients:
+   * `kind` is `wid`, `mid` and so on. `forwardedFor` is the client behind a proxy, or empty.
+   */
+  relabel(kind: string, forwardedFor = ""): void {
+    const ahead = forwardedFor === ""
+      ? ""
+      : forwardedFor.includes(":")
+      ? `[${forwardedFor}]/`
+      : `${forwardedFor}/`;
+    this.#label = `${ahead}${addressOf(this.host, this.port)} - ${kind}:${this.id}`;
   }
 
   /** The connection as log lines name it. */
