@@ -433,7 +433,16 @@ export class Server implements ClientContext, ConnectionRegistry {
     void serving.then(() => this.#serving.delete(serving));
   }
 
-  async #serveClient(transport: Transport, inProcess: boolean): Promise<void> {
+  /**
+   * Makes the connection of a client that has come over `transport`, and greets it. `prepare` says
+   * what is particular to how it came. Null when the client cannot be served.
+   */
+  admit(
+    transport: Transport,
+    prepare: (connection: Connection) => void,
+    greet: (connection: Connection) => void = (connection) =>
+      connection.sendLine(this.infoLine(connection, false)),
+  ): Connection | null {
     const connection = new Connection(
       this.core,
       "client",
@@ -442,25 +451,35 @@ export class Server implements ClientContext, ConnectionRegistry {
       this,
     );
     this.totalConnections++;
-    connection.inProcess = inProcess;
-    connection.hidesAddress = this.options.proxyProtocol;
-    connection.expectConnect = this.auth.required;
+    prepare(connection);
+    connection.expectConnect = this.auth.requiredOf(connection);
     connection.bindAccount(this.core.globalAccount);
     connection.debug("Client connection created");
     if (!this.#running || this.#lameDuck) {
       transport.close();
-      return;
+      return null;
     }
     if (this.auth.nonceRequired) connection.nonce = this.#nonce();
-    const { tls } = this;
-    const handshakeFirst = tls !== null && this.options.tlsHandshakeFirst;
-    if (!handshakeFirst) connection.sendLine(this.infoLine(connection, false));
+    greet(connection);
     const { maxConn } = this.options;
     if (maxConn < 0 || (maxConn > 0 && this.clients.size >= maxConn)) {
       connection.maxConnectionsExceeded();
-      return;
+      return null;
     }
     this.clients.set(connection.id, connection);
+    return connection;
+  }
+
+  async #serveClient(transport: Transport, inProcess: boolean): Promise<void> {
+    const { tls } = this;
+    const handshakeFirst = tls !== null && this.options.tlsHandshakeFirst;
+    const connection = this.admit(transport, (made) => {
+      made.inProcess = inProcess;
+      made.hidesAddress = this.options.proxyProtocol;
+    }, (made) => {
+      if (!handshakeFirst) made.sendLine(this.infoLine(made, false));
+    });
+    if (connection === null) return;
     if (tls !== null) {
       if (!(await this.#secure(connection, tls, handshakeFirst))) return;
     } else if (this.options.proxyProtocol) {
