@@ -91,12 +91,34 @@ function nextGoodRecord(
 ): number {
   if (sane) {
     const next = at + recordLength(view, at);
-    if (next === bytes.length || isGoodRecord(hasher, bytes, view, next)) return next;
+    if (next === bytes.length || isGoodRecord(hasher, bytes, view, next)) {
+      return startOfChain(hasher, bytes, view, at + EMPTY_RECORD_BYTES, next);
+    }
   }
   for (let candidate = at + 1; candidate + EMPTY_RECORD_BYTES <= bytes.length; candidate++) {
     if (isGoodRecord(hasher, bytes, view, candidate)) return candidate;
   }
   return bytes.length;
+}
+
+/**
+ * Where the damage is in a record's length, it may reach over good ones to the end of another: the
+ * first good record from `from` on from which records follow each other exactly up to `to`, or `to`.
+ * What merely looks like a record, inside a payload, ends elsewhere.
+ */
+function startOfChain(
+  hasher: HighwayHash,
+  bytes: Uint8Array,
+  view: DataView,
+  from: number,
+  to: number,
+): number {
+  for (let candidate = from; candidate + EMPTY_RECORD_BYTES <= to; candidate++) {
+    let at = candidate;
+    while (at < to && isSaneRecord(view, at, to)) at += recordLength(view, at);
+    if (at === to && isGoodRecord(hasher, bytes, view, candidate)) return candidate;
+  }
+  return to;
 }
 
 function isGoodRecord(

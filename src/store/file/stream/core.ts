@@ -462,8 +462,12 @@ export class FileStoreCore implements BlockHost {
     this.dirty++;
   }
 
-  /** True when a tombstone in `block` may still hold back message `seq` of an earlier block. */
+  /**
+   * True when a tombstone in `block` may still hold back message `seq` of an earlier block, or may be
+   * all that tells how far the stream went.
+   */
   isTombstoneNeeded(block: MsgBlock, seq: number): boolean {
+    if (seq === this.totals.lastSeq && block !== this.lastBlock) return true;
     const position = this.firstEndingAt(seq);
     if (position < 0) return false;
     const holder = this.blocks[position]!;

@@ -305,6 +305,8 @@ export function truncateStream(core: FileStoreCore, seq: number): void {
     dropIndex(core);
     if (seq === 0) resetStream(core);
     else truncateTo(core, seq);
+    // The sequences above are used again.
+    core.settledSeq = Math.min(core.settledSeq, seq);
   });
   const { msgs, bytes } = core.totals;
   core.writing(() => tryWriteFullState(core));

@@ -91,7 +91,10 @@ function applyIndex(
     block.schedules = line.schedules;
     block.msgs = Math.max(0, line.lastSeq - line.firstSeq + 1 - block.deleted.size);
     const isLast = line === state.blocks[state.blocks.length - 1];
-    if (block.msgs > 0 || isLast) core.addBlock(block);
+    // One without messages stays for its tombstones: a truncation has to know of them.
+    const isKept = block.lastSeq >= (core.lastBlock?.lastSeq ?? 0) &&
+      names.has(`${line.index}.blk`);
+    if (block.msgs > 0 || isLast || isKept) core.addBlock(block);
     else core.dirty++;
   }
   const last = core.lastBlock;
