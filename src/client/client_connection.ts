@@ -24,6 +24,7 @@ import {
   parseSize,
   ParseStatus,
 } from "../protocol/mod.ts";
+import { TransportProtocolError } from "../platform/mod.ts";
 import { isValidLiteralSubject, isValidSubject } from "../subject/mod.ts";
 import { redactSecrets } from "./redact.ts";
 
@@ -74,9 +75,10 @@ export class ClientConnection implements ClientOperations {
     const { options } = context.core;
     this.parser.awaitingConnect = connection.expectConnect;
     if (connection.expectConnect) {
-      connection.setAuthTimer(options.authTimeoutMs, () => this.#onAuthTimeout());
+      const authTimeoutMs = connection.listenerAuth?.authTimeoutMs || options.authTimeoutMs;
+      connection.setAuthTimer(authTimeoutMs, () => this.#onAuthTimeout());
     }
-    connection.setPingTimer(options.pingIntervalMs, () => this.#onPingTimer());
+    connection.setPingTimer(connection.pingIntervalMs, () => this.#onPingTimer());
     if (first !== null && !(await this.#take(first, first.length))) return;
     await this.#readLoop();
   }
@@ -90,7 +92,10 @@ export class ClientConnection implements ClientOperations {
       let count: number | null;
       try {
         count = await transport.read(buffer);
-      } catch (_broken) {
+      } catch (error) {
+        if (error instanceof TransportProtocolError && !connection.closed) {
+          connection.error(`read error: ${error.message}`);
+        }
         connection.close(ClosedState.ReadError);
         return;
       }
@@ -190,7 +195,13 @@ export class ClientConnection implements ClientOperations {
       if (!(error instanceof ConnectDecodeError)) throw error;
       return parser.fail(error.message);
     }
-    const { connect } = connection;
+    const { connect, connectDefaults } = connection;
+    if (connectDefaults !== null) {
+      connect.jwt ||= connectDefaults.jwt;
+      connect.user ||= connectDefaults.user;
+      connect.pass ||= connectDefaults.pass;
+      connect.auth_token ||= connectDefaults.auth_token;
+    }
     const again = connection.connectReceived;
     connection.connectReceived = true;
     parser.awaitingConnect = false;
@@ -438,7 +449,7 @@ export class ClientConnection implements ClientOperations {
 
   #setFirstPingTimer(): void {
     const { options, env } = this.context.core;
-    let delayMs = options.pingIntervalMs;
+    let delayMs = this.connection.pingIntervalMs;
     if (!options.disableShortFirstPing) delayMs = Math.min(delayMs, FIRST_PING_MS);
     // Spread, so that clients that reconnect together are not pinged together.
     delayMs += env.random.unit() * (delayMs / 5);
@@ -452,7 +463,7 @@ export class ClientConnection implements ClientOperations {
     const nowMs = env.clock.monotonicMs();
     connection.debug("Client Ping Timer");
     const needsRtt = connection.rttMs === 0 || nowMs - connection.rttStartMs > RTT_INTERVAL_MS;
-    if (nowMs - connection.lastInboundMs >= options.pingIntervalMs || needsRtt) {
+    if (nowMs - connection.lastInboundMs >= connection.pingIntervalMs || needsRtt) {
       if (connection.pingsOut + 1 > options.maxPingsOut) {
         connection.debug("Stale Client Connection - Closing");
         connection.sendError("Stale Connection");
@@ -464,7 +475,7 @@ export class ClientConnection implements ClientOperations {
       const agoS = Math.round((nowMs - connection.lastInboundMs) / 1000);
       connection.debug(`Delaying PING due to remote client data or ping ${agoS}s ago`);
     }
-    connection.setPingTimer(options.pingIntervalMs, () => this.#onPingTimer());
+    connection.setPingTimer(connection.pingIntervalMs, () => this.#onPingTimer());
   }
 
   #onAuthTimeout(): void {

@@ -37,7 +37,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     "leafnodes: leaf nodes are not built yet",
     ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
   ],
-  ["websocket: the WebSocket listener is not built yet", ({ websocket }) => websocket.port !== 0],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
     "ocsp: { mode: always }: OCSP stapling is not possible, the TLS of Deno cannot attach answers",

@@ -97,7 +97,27 @@ function configuredParts(options: Options, ends: CertificateEnds) {
       tls_cert_not_after: ends.leafNode,
     },
     mqtt: { tls_cert_not_after: ends.mqtt },
-    websocket: { tls_cert_not_after: ends.websocket },
+    websocket: { ...websocketPart(options), tls_cert_not_after: ends.websocket },
+  };
+}
+
+/** What `/varz` shows of the WebSocket listener. */
+function websocketPart({ websocket }: Options) {
+  return {
+    host: omitEmpty(websocket.host),
+    port: omitEmpty(websocket.port),
+    advertise: omitEmpty(websocket.advertise),
+    no_auth_user: omitEmpty(websocket.noAuthUser),
+    jwt_cookie: omitEmpty(websocket.jwtCookie),
+    handshake_timeout: omitEmpty(websocket.handshakeTimeoutMs * NS_PER_MS),
+    auth_timeout: omitEmpty(websocket.authTimeoutMs / 1000),
+    no_tls: omitEmpty(websocket.noTls),
+    tls_map: omitEmpty(websocket.tlsMap),
+    tls_pinned_certs: omitEmptyList([...websocket.tlsPinnedCerts ?? []]),
+    same_origin: omitEmpty(websocket.sameOrigin),
+    allowed_origins: omitEmptyList(websocket.allowedOrigins),
+    compression: omitEmpty(websocket.compression),
+    tls_ocsp_peer_verify: omitEmpty(websocket.tlsConfig?.ocspPeer?.verify ?? false),
   };
 }
 

@@ -62,6 +62,9 @@ export class TransportError extends Error {
   }
 }
 
+/** Thrown by transports when the peer breaks the rules of the transport itself. */
+export class TransportProtocolError extends TransportError {}
+
 /** An open listening socket. */
 export interface Listener {
   readonly address: Endpoint;

@@ -200,14 +200,23 @@ function chainText(error: TransportError): string {
 
 /** Whether the client's certificate is one of the pinned ones; all are where none is. */
 export function matchesPinned(connection: Connection, pinned: ReadonlySet<string> | null): boolean {
+  return isPinned(connection.transport, pinned, (text) => connection.debug(text));
+}
+
+/** As {@linkcode matchesPinned} for a transport; `debug` hears why not. */
+export function isPinned(
+  { tls }: Transport,
+  pinned: ReadonlySet<string> | null,
+  debug: (text: string) => void,
+): boolean {
   if (pinned === null) return true;
-  const leaf = connection.transport.tls?.peerCertificates[0];
+  const leaf = tls?.peerCertificates[0];
   if (leaf === undefined) {
-    connection.debug("Failed pinned cert test as client did not provide a certificate");
+    debug("Failed pinned cert test as client did not provide a certificate");
     return false;
   }
   const keyId = createHash("sha256").update(readCertificate(leaf).publicKeyInfo).digest("hex");
   if (pinned.has(keyId)) return true;
-  connection.debug(`Failed pinned cert test for key id: ${keyId}`);
+  debug(`Failed pinned cert test for key id: ${keyId}`);
   return false;
 }

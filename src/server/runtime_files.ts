@@ -13,6 +13,7 @@ export interface Ports {
   nats?: string[];
   monitoring?: string[];
   profile?: string[];
+  websocket?: string[];
 }
 
 /** What the files need to know of a server. */
@@ -21,6 +22,8 @@ export interface RunningServer {
   readonly port: number;
   readonly monitorPort: number;
   readonly profilingPort: number;
+  /** Null without a WebSocket listener. */
+  readonly websocket: { readonly secure: boolean; readonly port: number } | null;
   readonly env: { readonly net: Net; readonly process: Process; readonly log: Logger };
 }
 
@@ -42,6 +45,10 @@ export function portsOf(server: RunningServer): Ports {
   }
   if (server.profilingPort !== 0) {
     ports.profile = urls("http", options.host, server.profilingPort);
+  }
+  if (server.websocket !== null) {
+    const { secure, port } = server.websocket;
+    ports.websocket = urls(secure ? "wss" : "ws", options.websocket.host, port);
   }
   return ports;
 }

@@ -19,6 +19,7 @@ import { Authenticator } from "../core/auth/authenticator.ts";
 import { StartError } from "./start_error.ts";
 import { SYSTEM_ACCOUNT } from "../core/account/account.ts";
 import type { ClientAuthentication } from "../core/auth/client_authentication.ts";
+import { listenerAuthOf } from "../core/connection/client_type.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { Connection, type ConnectionRegistry } from "../core/connection/connection.ts";
 import { Core } from "../core/core.ts";
@@ -62,6 +63,7 @@ import { closingPace } from "./lame_duck.ts";
 import { PeerOcsp } from "./peer_ocsp.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
+import { WebsocketListener } from "./websocket.ts";
 
 /** The world a server lives in. */
 export interface ServerEnvironment {
@@ -112,6 +114,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   #listener: Listener | null = null;
   #monitor: Monitor | null = null;
   #profiling: ProfilingPort | null = null;
+  /** Clients over WebSocket; null without it, and while not running. */
+  websocket: WebsocketListener | null = null;
   /** Null when it is not turned on. */
   jetStream: JetStream | null;
   /** TLS of clients; null without it. */
@@ -295,11 +299,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     try {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
+      if (options.websocket.port !== 0) this.websocket = new WebsocketListener(this);
       if (!options.dontListen) this.#listen();
       this.ocsp.start();
     } catch (error) {
       void this.#monitor?.stop();
       void this.#profiling?.stop();
+      this.websocket?.close();
       throw error;
     }
     writePortsFile(this);
@@ -554,10 +560,26 @@ export class Server implements ClientContext, ConnectionRegistry {
       .replaceAll("=", "");
   }
 
-  infoLine(connection: Connection, afterConnect: boolean): string {
-    const { info, options } = this;
-    const own: Info = {
+  /** INFO as it concerns the listener that `connection` came to. */
+  infoOf({ overWebsocket }: Connection): Info {
+    const { info, websocket, options } = this;
+    if (!overWebsocket || websocket === null) return info;
+    const { secure, port } = websocket;
+    const { host } = options.websocket;
+    return {
       ...info,
+      host,
+      port,
+      tls_required: secure,
+      tls_available: secure,
+      auth_required: info.auth_required || listenerAuthOf(options.websocket).overrides,
+    };
+  }
+
+  infoLine(connection: Connection, afterConnect: boolean): string {
+    const { options } = this;
+    const own: Info = {
+      ...this.infoOf(connection),
       client_id: connection.id,
       client_ip: connection.hidesAddress ? "" : connection.host,
       max_payload: connection.maxPayload,
@@ -569,7 +591,8 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     if (!afterConnect && connection.handshakeFirst) own.tls_required = true;
     if (
-      !afterConnect && own.auth_required && options.noAuthUser !== "" &&
+      !afterConnect && !connection.overWebsocket && own.auth_required &&
+      options.noAuthUser !== "" &&
       options.noAuthUser !== this.core.openUser
     ) own.auth_required = false;
     if (afterConnect) {
@@ -594,6 +617,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { options, env } = this;
     env.log.notice("Entering lame duck mode, stop accepting new clients");
     this.#listener?.close();
+    this.websocket?.close();
     this.events?.lameDuck();
     for (const connection of this.clients.values()) this.announceLameDuck(connection);
     if (this.clients.size > 0) {
@@ -608,7 +632,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const { id, host, maxPayload } = connection;
     connection.sendLine(
       infoLine({
-        ...this.info,
+        ...this.infoOf(connection),
         ldm: true,
         client_id: id,
         client_ip: host,
@@ -665,6 +689,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.events?.stop();
     this.events = null;
     this.#listener?.close();
+    this.websocket?.close();
     this.#acceptErrors.stop();
     this.env.passwords.close();
     // Whoever waits for messages hears of it before the connection ends.
@@ -673,6 +698,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       connection.close(ClosedState.ServerShutdown);
     }
     await this.#acceptLoop;
+    await this.websocket?.ended();
     await Promise.all([...this.#serving]);
     await this.jetStream?.stop();
     const monitor = this.#monitor;

@@ -34,6 +34,14 @@ export interface ListenerAuthOptions {
   readonly authTimeoutMs: number;
 }
 
+/** Credentials that came before CONNECT, as cookies do; empty texts say nothing. */
+export interface ConnectDefaults {
+  readonly jwt: string;
+  readonly user: string;
+  readonly pass: string;
+  readonly auth_token: string;
+}
+
 /** What `options` of a listener say about logins. */
 export function listenerAuthOf(options: ListenerAuthOptions): ListenerAuth {
   const { noAuthUser, username, password, token, tlsMap, authTimeoutMs } = options;

@@ -16,7 +16,7 @@ import { type JwtUser, limitsOfUser } from "../auth/jwt_user.ts";
 import type { Core } from "../core.ts";
 import { ConnectionPermissions } from "../permission/permissions.ts";
 import type { BriefInfo } from "./client_info.ts";
-import type { ClientType, ListenerAuth } from "./client_type.ts";
+import type { ClientType, ConnectDefaults, ListenerAuth } from "./client_type.ts";
 import { ClosedState } from "./closed_state.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { Subscription } from "./subscription.ts";
@@ -115,6 +115,12 @@ export class Connection implements OutboundOwner {
   overWebsocket = false;
   /** What the listener says about logins; null where the options say it all. */
   listenerAuth: ListenerAuth | null = null;
+  /** What the client has said about itself before CONNECT, which may leave it out; null for none. */
+  connectDefaults: ConnectDefaults | null = null;
+  /** Interval of PINGs if the listener has one of its own, in ms; 0 is that of the options. */
+  ownPingIntervalMs = 0;
+  /** Ends the protocol below in its own way, behind all that was written; null when it has none. */
+  farewell: ((reason: ClosedState) => Promise<void>) | null = null;
   #label: string;
   #accountLabel = "";
   #userLabel = "";
@@ -146,6 +152,10 @@ export class Connection implements OutboundOwner {
   replaceTransport(transport: Transport): void {
     this.out.replaceTransport(transport);
     this.transport = transport;
+  }
+
+  get pingIntervalMs(): number {
+    return this.ownPingIntervalMs || this.core.options.pingIntervalMs;
   }
 
   /**
@@ -507,11 +517,11 @@ export class Connection implements OutboundOwner {
         this.#release();
         return;
     }
-    if (this.out.pendingBytes === 0) this.#release();
-    else this.#flushThenRelease();
+    if (this.out.pendingBytes === 0 && this.farewell === null) this.#release();
+    else this.#flushThenRelease(reason);
   }
 
-  #flushThenRelease(): void {
+  #flushThenRelease(reason: ClosedState): void {
     const { loop } = this.core.env;
     let released = false;
     const release = (): void => {
@@ -523,7 +533,7 @@ export class Connection implements OutboundOwner {
     // A loop that is late must not cut off what would leave at once.
     const timer = loop.setTimer(() => loop.nextTurn(release), LAST_FLUSH_MS);
     this.out.flush();
-    void this.out.drained().then(release);
+    void this.out.drained().then(() => this.farewell?.(reason)).then(release, release);
   }
 
   #release(): void {

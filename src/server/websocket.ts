@@ -1,0 +1,281 @@
+/**
+ * The WebSocket listener: the handshake of those who come, and what is particular to them.
+ *
+ * Reference: startWebsocketServer, createWSClient and wsEnqueueCloseMessage in
+ * server/websocket.go.
+ *
+ * @module
+ */
+import { bytesOfByteString } from "../base/text/byte_string.ts";
+import type { Options, TlsOptions, WebsocketOptions } from "../config/mod.ts";
+import { ClientConnection } from "../client/client_connection.ts";
+import { ClosedState } from "../core/connection/closed_state.ts";
+import { listenerAuthOf } from "../core/connection/client_type.ts";
+import type { Connection } from "../core/connection/connection.ts";
+import {
+  type Listener,
+  type TlsServerContext,
+  type Transport,
+  TransportError,
+} from "../platform/mod.ts";
+import { tlsServerSettings } from "../transport/tls_context.ts";
+import { CloseStatus } from "../transport/websocket/frames.ts";
+import {
+  HandshakeError,
+  type HandshakeRules,
+  type Origin,
+  parseOrigin,
+  type Upgrade,
+  upgrade,
+} from "../transport/websocket/handshake.ts";
+import { parseHttpRequest } from "../transport/websocket/http_request.ts";
+import { readRequestHead } from "../transport/websocket/read_head.ts";
+import { WebsocketTransport } from "../transport/websocket/websocket_transport.ts";
+import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
+import { isPinned } from "./client_tls.ts";
+import type { Server } from "./server.ts";
+
+/** How long a handshake may take where the configuration does not say it. */
+const HANDSHAKE_MS = 30_000;
+
+/** Serves a WebSocket of a kind that another edge knows. */
+export type WebsocketEdge = (transport: WebsocketTransport, granted: Upgrade) => void;
+
+/** The WebSocket listener of one server. */
+export class WebsocketListener {
+  readonly #listener: Listener;
+  readonly #acceptErrors: AcceptErrors;
+  readonly #serving = new Set<Promise<void>>();
+  readonly #origins: readonly Origin[];
+  #context: TlsServerContext | null;
+  #closed = false;
+  #acceptLoop: Promise<void>;
+  /** Serves MQTT clients; null when there are none to be served. */
+  mqtt: WebsocketEdge | null = null;
+  /** Serves leaf nodes; null when there are none to be served. */
+  leafnode: WebsocketEdge | null = null;
+
+  /** Opens the listener. Throws ListenError when its address is taken, FileError for bad files. */
+  constructor(readonly server: Server) {
+    const { env, options: { websocket } } = server;
+    this.#context = contextOf(server, websocket.tlsConfig);
+    this.#origins = websocket.allowedOrigins.map(parseOrigin).filter((one) => one !== null);
+    this.#acceptErrors = new AcceptErrors(env.log, env.loop);
+    this.#listener = env.net.listen(websocket.host, Math.max(0, websocket.port));
+    websocket.port = this.port;
+    env.log.notice(`Listening for websocket clients on ${this.url}`);
+    if (!this.secure) {
+      env.log.warn("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
+    }
+    this.#acceptLoop = this.#accept();
+  }
+
+  /** The real port when a random one was asked for. */
+  get port(): number {
+    return this.#listener.address.port;
+  }
+
+  /** Clients must use TLS. */
+  get secure(): boolean {
+    return this.#context !== null;
+  }
+
+  /** `ws://` or `wss://` and the address. */
+  get url(): string {
+    const { host } = this.#options;
+    const shown = host.includes(":") ? `[${host}]` : host;
+    return `${this.secure ? "wss" : "ws"}://${shown}:${this.port}`;
+  }
+
+  get #options(): WebsocketOptions {
+    return this.server.options.websocket;
+  }
+
+  /** Takes over certificates that the options name now. Throws FileError. */
+  reloadTls(options: Options): void {
+    this.#context = contextOf(this.server, options.websocket.tlsConfig);
+  }
+
+  async #accept(): Promise<void> {
+    let delayMs = ACCEPT_SLEEP_MIN_MS;
+    for (;;) {
+      let transport: Transport;
+      try {
+        transport = await this.#listener.accept();
+      } catch (error) {
+        if (this.#closed) return;
+        delayMs = await this.#acceptErrors.wait("Websocket", error as Error, true, delayMs);
+        if (delayMs < 0) return;
+        continue;
+      }
+      delayMs = ACCEPT_SLEEP_MIN_MS;
+      const serving = this.#serve(transport).catch((error) => {
+        const { log } = this.server.env;
+        log.error(`Websocket connection failed: ${(error as Error).stack ?? error}`);
+        transport.close();
+      });
+      this.#serving.add(serving);
+      void serving.then(() => this.#serving.delete(serving));
+    }
+  }
+
+  async #serve(raw: Transport): Promise<void> {
+    const { env } = this.server;
+    const timeoutMs = this.#options.handshakeTimeoutMs || HANDSHAKE_MS;
+    const transport = await this.#handshake(raw, timeoutMs);
+    if (transport === null) return;
+    try {
+      const head = await readRequestHead(transport, env.loop, timeoutMs);
+      if (head === null) return;
+      const granted = this.#check(head.text, head.rest.length > 0);
+      await send(transport, granted.response);
+      await this.#begin(transport, granted);
+    } catch (error) {
+      if (error instanceof HandshakeError) {
+        const { host, port } = transport.remote;
+        const from = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+        env.log.error(`${from} - websocket handshake error: ${error.message}`);
+        await send(transport, error.response).catch(() => {});
+      } else if (!(error instanceof TransportError)) throw error;
+      transport.close();
+    }
+  }
+
+  /** Shakes hands by TLS where that is asked for; null when that has failed. */
+  async #handshake(raw: Transport, timeoutMs: number): Promise<Transport | null> {
+    const context = this.#context;
+    if (context === null) return raw;
+    const { env, ocsp } = this.server;
+    const { host, port } = raw.remote;
+    try {
+      const transport = await context.accept(raw, timeoutMs, ocsp.clientCheck(context));
+      if (isPinned(transport, this.#options.tlsPinnedCerts, (text) => env.log.debug(text))) {
+        return transport;
+      }
+      transport.close();
+      env.log.error("websocket: TLS handshake error: certificate not pinned");
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      env.log.error(`websocket: TLS handshake error from ${host}:${port}: ${error.message}`);
+    }
+    return null;
+  }
+
+  #check(text: string, hasMore: boolean): Upgrade {
+    const request = parseHttpRequest(text);
+    if (request === null) throw new HandshakeError(400, "malformed request");
+    const { compression, sameOrigin, headers } = this.#options;
+    const rules: HandshakeRules = {
+      compression,
+      sameOrigin,
+      allowedOrigins: this.#origins,
+      headers,
+      secure: this.secure,
+      mqtt: this.mqtt !== null,
+    };
+    const granted = upgrade(request, rules);
+    if (hasMore) {
+      throw new HandshakeError(400, "client sent data before handshake is complete");
+    }
+    return granted;
+  }
+
+  async #begin(under: Transport, granted: Upgrade): Promise<void> {
+    const { server } = this;
+    const { options } = server;
+    const transport = new WebsocketTransport(under, {
+      ...granted,
+      maxPayload: () => options.maxPayload,
+    });
+    if (granted.kind === "mqtt") return this.mqtt!(transport, granted);
+    if (granted.kind === "leafnode") {
+      if (this.leafnode !== null) return this.leafnode(transport, granted);
+      server.env.log.error("Not configured to accept leaf node connections");
+      transport.close();
+      return;
+    }
+    const connection = server.admit(
+      transport,
+      (made) => prepare(made, transport, granted, options.websocket),
+    );
+    if (connection !== null) await new ClientConnection(server, connection).serve(null);
+  }
+
+  /** Takes no more connections; those that are there stay. */
+  close(): void {
+    this.#closed = true;
+    this.#listener.close();
+    this.#acceptErrors.stop();
+  }
+
+  /** Resolves when nothing is served any more. */
+  async ended(): Promise<void> {
+    await this.#acceptLoop;
+    await Promise.all(this.#serving);
+  }
+}
+
+function contextOf({ env }: Server, tls: TlsOptions | null): TlsServerContext | null {
+  return tls === null ? null : env.tls.serverContext(tlsServerSettings(tls, env.files));
+}
+
+function prepare(
+  connection: Connection,
+  transport: WebsocketTransport,
+  { forwardedFor, cookies }: Upgrade,
+  options: WebsocketOptions,
+): void {
+  connection.clientType = "websocket";
+  connection.overWebsocket = true;
+  connection.listenerAuth = listenerAuthOf(options);
+  connection.ownPingIntervalMs = options.pingIntervalMs;
+  connection.relabel("wid", forwardedFor);
+  connection.farewell = (reason) => transport.farewell(closeStatusOf(reason), reason);
+  const cookie = (name: string): string => name === "" ? "" : cookies.get(name) ?? "";
+  connection.connectDefaults = {
+    jwt: cookie(options.jwtCookie),
+    user: cookie(options.usernameCookie),
+    pass: cookie(options.passwordCookie),
+    auth_token: cookie(options.tokenCookie),
+  };
+}
+
+/** What the peer is told when the server ends a connection. */
+function closeStatusOf(reason: ClosedState): number {
+  switch (reason) {
+    case ClosedState.ClientClosed:
+      return CloseStatus.Normal;
+    case ClosedState.AuthenticationTimeout:
+    case ClosedState.AuthenticationViolation:
+    case ClosedState.SlowConsumerPendingBytes:
+    case ClosedState.SlowConsumerWriteDeadline:
+    case ClosedState.MaxAccountConnectionsExceeded:
+    case ClosedState.MaxConnectionsExceeded:
+    case ClosedState.MaxControlLineExceeded:
+    case ClosedState.MaxSubscriptionsExceeded:
+    case ClosedState.MissingAccount:
+    case ClosedState.AuthenticationExpired:
+    case ClosedState.Revocation:
+      return CloseStatus.PolicyViolation;
+    case ClosedState.TLSHandshakeError:
+      return CloseStatus.TlsHandshake;
+    case ClosedState.ParseError:
+    case ClosedState.ProtocolViolation:
+    case ClosedState.BadClientProtocolVersion:
+      return CloseStatus.ProtocolError;
+    case ClosedState.MaxPayloadExceeded:
+      return CloseStatus.TooBig;
+    case ClosedState.WriteError:
+    case ClosedState.ReadError:
+    case ClosedState.StaleConnection:
+    case ClosedState.ServerShutdown:
+      return CloseStatus.GoingAway;
+    default:
+      return CloseStatus.InternalError;
+  }
+}
+
+async function send(transport: Transport, text: string): Promise<void> {
+  const bytes = bytesOfByteString(text);
+  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
+}

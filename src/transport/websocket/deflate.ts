@@ -1,0 +1,72 @@
+/**
+ * Compression of single messages, `permessage-deflate` without context (RFC 7692).
+ *
+ * @module
+ */
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+
+/** What deflate puts at the end of a flush, and messages leave out (RFC 7692, section 7.2.1). */
+const FLUSH_TAIL = new Uint8Array([0, 0, 0xff, 0xff]);
+/** The tail, and a last block that is empty. */
+const LAST_BLOCKS = new Uint8Array([0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]);
+
+/** A message is larger than allowed, packed or unpacked. */
+export class MessageTooBigError extends Error {
+  override readonly name = "MessageTooBigError";
+}
+
+/** The payload of a compressed message that holds `bytes`, which are not empty. */
+export function compressMessage(bytes: Uint8Array): Uint8Array {
+  const packed = deflateRawSync(bytes, {
+    level: constants.Z_BEST_SPEED,
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
+  return new Uint8Array(packed.buffer, packed.byteOffset, packed.length - FLUSH_TAIL.length);
+}
+
+/** Puts the parts of a compressed message together and unpacks it. */
+export class MessageInflater {
+  #parts: Uint8Array[] = [];
+  #packedBytes = 0;
+
+  /**
+   * Adds a part, which is copied.
+   *
+   * @throws {MessageTooBigError} when there are more than `packedMax` bytes
+   */
+  add(part: Uint8Array, packedMax: number): void {
+    this.#packedBytes += part.length;
+    if (this.#packedBytes + LAST_BLOCKS.length > packedMax) {
+      throw new MessageTooBigError("maximum payload exceeded");
+    }
+    if (part.length > 0) this.#parts.push(part.slice());
+  }
+
+  /**
+   * The message; the next one begins.
+   *
+   * @throws {MessageTooBigError} when it has more than `unpackedMax` bytes
+   * @throws {Error} when it is damaged
+   */
+  finish(unpackedMax: number): Uint8Array {
+    const packed = new Uint8Array(this.#packedBytes + LAST_BLOCKS.length);
+    let at = 0;
+    for (const part of this.#parts) {
+      packed.set(part, at);
+      at += part.length;
+    }
+    packed.set(LAST_BLOCKS, at);
+    this.#parts = [];
+    this.#packedBytes = 0;
+    try {
+      return inflateRawSync(packed, { maxOutputLength: Math.max(1, unpackedMax) });
+    } catch (error) {
+      if (
+        (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE" || error instanceof RangeError
+      ) {
+        throw new MessageTooBigError("maximum payload exceeded", { cause: error });
+      }
+      throw error;
+    }
+  }
+}
