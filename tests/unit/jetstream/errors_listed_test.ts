@@ -267,8 +267,8 @@ const LISTED: Readonly<Record<JetStreamErrorName, readonly [number, Shown]>> = {
   JSConsumerInvalidGroupNameErr: [10162, IN_CASES],
   JSStreamExpectedLastSeqPerSubjectNotReady: [10163, UNUSED],
   JSStreamWrongLastSequenceConstantErr: [10164, {
-    file: "parity/server/jetstream_batch_checks_test.ts",
-    test: "TestJetStreamAtomicBatchPublishStageAndCommit on one server",
+    file: "parity/server/jetstream_batch_stage_test.ts",
+    test: "TestJetStreamAtomicBatchPublishStageAndCommit",
   }],
   JSMessageTTLInvalidErr: [10165, IN_CASES],
   JSMessageTTLDisabledErr: [10166, IN_CASES],
