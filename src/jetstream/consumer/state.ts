@@ -24,9 +24,11 @@ function applyState(o: Consumer, state: ConsumerState): void {
   o.ackFloorConsumer = state.ackFloor.consumer;
   o.ackFloorStream = state.ackFloor.stream;
   o.pending.clear();
-  for (const [seq, { sequence, tsHigh, tsLow }] of [...state.pending ?? []].sort(bySeq)) {
+  for (const [seq, { sequence, tsHigh, tsLow }] of state.pending ?? []) {
     o.pending.add(seq, { sequence, timeMs: msOfHalves(tsHigh, tsLow) });
   }
+  // nats-server writes them in no order: this puts them in order.
+  o.pending.lowest();
   o.redelivered.clear();
   for (const [seq, count] of state.redelivered ?? []) o.redelivered.set(seq, count);
   if (o.config.ackPolicy === "explicit") raiseAckFloor(o);
@@ -41,10 +43,6 @@ function raiseAckFloor(o: Consumer): void {
   if (sequence <= o.ackFloorConsumer || floor < o.ackFloorStream) return;
   o.ackFloorConsumer = sequence - 1;
   o.ackFloorStream = floor;
-}
-
-function bySeq(a: [number, PendingAck], b: [number, PendingAck]): number {
-  return a[0] - b[0];
 }
 
 /** The state as the store takes it. */

@@ -27,10 +27,12 @@ import {
 import { emptyConsumerState } from "../../consumer_state.ts";
 import { StoreError } from "../../errors.ts";
 import type { ConsumerState, PendingAck } from "../../stream_store.ts";
-import { highOfNs, lowOfNs, secondsOf } from "../../timestamp.ts";
+import { secondsOf, Timestamp } from "../../timestamp.ts";
 
 const MAGIC = 22;
 const VERSION = 2;
+/** What 64 bits of nanoseconds can hold. */
+const SECONDS_MAX = 2 ** 33;
 
 /** The state in a new array; `nowMs` is the base of the pending times. */
 export function encodeConsumerState(state: ConsumerState, nowMs: number): Uint8Array {
@@ -54,7 +56,9 @@ export function encodeConsumerState(state: ConsumerState, nowMs: number): Uint8A
     for (const [seq, pending] of state.pending) {
       at = putDifference(bytes, at, seq - floor.stream);
       at = putDifference(bytes, at, pending.sequence - floor.consumer);
-      at = putVarint64(bytes, at, BigInt(baseSec - secondsOf(pending.tsHigh, pending.tsLow)));
+      const deltaSec = baseSec - secondsOf(pending.tsHigh, pending.tsLow);
+      // The lowest bit is the sign.
+      at = putUvarint(bytes, at, deltaSec >= 0 ? deltaSec * 2 : -deltaSec * 2 - 1);
     }
   }
   at = putUvarint(bytes, at, redeliveredCount);
@@ -74,6 +78,12 @@ function putDifference(bytes: Uint8Array, at: number, difference: number): numbe
 }
 
 function readDifference(reader: VarintReader): number {
+  const { at, failed } = reader;
+  const value = reader.uvarint();
+  if (failed || !reader.failed) return value;
+  // Below zero, or wrong.
+  reader.at = at;
+  reader.failed = false;
   return Number(BigInt.asIntN(64, reader.uvarint64()));
 }
 
@@ -121,14 +131,19 @@ function readPending(
   state: ConsumerState,
 ): Map<number, PendingAck> {
   const pending = new Map<number, PendingAck>();
-  const baseSec = reader.varint64();
+  const baseSec = Number(reader.varint64());
+  const time = new Timestamp();
   for (let i = 0; i < count; i++) {
     const seq = readDifference(reader) + state.ackFloor.stream;
     const consumerSeq = version === 2 ? readDifference(reader) + state.ackFloor.consumer : 0;
-    const delta = reader.varint64();
+    const delta = readDifference(reader);
     if (reader.failed || seq === 0) throw new StoreError("corrupt_state");
-    const ns = (version === 1 ? baseSec + delta : baseSec - delta) * 1_000_000_000n;
-    pending.set(seq, { sequence: consumerSeq, tsHigh: highOfNs(ns), tsLow: lowOfNs(ns) });
+    // The lowest bit is the sign.
+    const deltaSec = delta % 2 === 0 ? delta / 2 : -(delta + 1) / 2;
+    const sec = version === 1 ? baseSec + deltaSec : baseSec - deltaSec;
+    // A time that cannot be is long ago: the message is due.
+    time.setMs(sec >= 0 && sec < SECONDS_MAX ? sec * 1000 : 0);
+    pending.set(seq, { sequence: consumerSeq, tsHigh: time.high, tsLow: time.low });
   }
   return pending;
 }
