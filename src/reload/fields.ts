@@ -56,6 +56,13 @@ function clientAdvertise({ next }: Comparison): Change {
   };
 }
 
+/** Only the `tls` block can change, and does so without a line in the log. */
+function websocket({ current, next }: Comparison): null {
+  const rest = ({ websocket }: Readonly<Options>) => ({ ...websocket, tlsConfig: null });
+  if (isDeepStrictEqual(rest(current), rest(next))) return null;
+  throw unsupported("websocket", current, next);
+}
+
 function noAuthUser({ current, next }: Comparison): null {
   const { noAuthUser: user } = current;
   const stillThere = (next.users ?? []).some(({ username }) => username === user);
@@ -275,7 +282,7 @@ const FIELDS: readonly [name: Name, goName: string, rule?: Rule][] = [
   ["storeDir", "StoreDir", storeDir],
   ["syncIntervalMs", "SyncInterval"],
   ["syncAlways", "SyncAlways"],
-  ["websocket", "Websocket"],
+  ["websocket", "Websocket", websocket],
   ["mqtt", "MQTT"],
   ["profPort", "ProfPort"],
   [

@@ -25,7 +25,7 @@ import { type Change, type Part, ReloadError } from "./change.ts";
 import { checkAdvertise, compareOptions } from "./fields.ts";
 import { switchJetStream } from "./jetstream.ts";
 import { reloadLogging } from "./logging.ts";
-import { newTls, recheckPinned, replaceTls } from "./tls.ts";
+import { newTls, newWebsocketTls, recheckPinned, replaceTls } from "./tls.ts";
 
 /**
  * Reads the configuration file again and takes it over. Rejects with {@linkcode ReloadError} when
@@ -56,6 +56,9 @@ export async function reloadOptions(server: Server, given: Options): Promise<voi
   applyBaseline(next);
   // Random ports stay what they became.
   if (next.port === 0) next.port = current.port;
+  for (const block of ["websocket", "mqtt", "leafNode", "cluster", "gateway"] as const) {
+    if (next[block].port === -1) next[block].port = current[block].port;
+  }
   next.configFile ||= current.configFile;
   checkAdvertise(next);
   try {
@@ -69,9 +72,11 @@ export async function reloadOptions(server: Server, given: Options): Promise<voi
   const unbuilt = unbuiltFeatures(next).filter((line) => !before.includes(line));
   if (unbuilt.length > 0) throw new ReloadError(unbuilt.join("\n"));
   const tls = newTls(server, next);
+  const websocketTls = newWebsocketTls(server, next);
   const pinned = current.tlsPinnedCerts;
   Object.assign(current, next);
   await replaceTls(server, tls, changes);
+  server.websocket?.replaceTls(websocketTls);
   await apply(server, changes);
   if (!isDeepStrictEqual(pinned, current.tlsPinnedCerts)) recheckPinned(server);
   server.certificateWatch.start();

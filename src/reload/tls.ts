@@ -12,6 +12,8 @@ import type { Server } from "../server/server.ts";
 import { type Change, ReloadError } from "./change.ts";
 import { checkTlsFiles, type Options } from "../config/mod.ts";
 import type { ConfigSource } from "../platform/config_source.ts";
+import type { TlsServerContext } from "../platform/mod.ts";
+import { contextOf } from "../server/websocket.ts";
 
 /**
  * TLS as `options` ask for it; null for none. Throws {@linkcode ReloadError} when a certificate
@@ -24,6 +26,19 @@ export function newTls(server: Server, options: Options): ClientTls | null {
     // A key that is not the certificate's shows only here, and not when they are loaded.
     checkTlsFiles(options.tlsConfig, files);
     return new ClientTls(server.options, options.tlsConfig, { ...server.env, files });
+  } catch (error) {
+    throw new ReloadError((error as Error).message, { cause: error });
+  }
+}
+
+/** TLS of the WebSocket listener as `options` ask for it. Throws {@linkcode ReloadError}. */
+export function newWebsocketTls(server: Server, options: Options): TlsServerContext | null {
+  const { tlsConfig } = options.websocket;
+  if (tlsConfig === null) return null;
+  const files = readOnce(server.env.files);
+  try {
+    checkTlsFiles(tlsConfig, files);
+    return contextOf({ env: { ...server.env, files } }, tlsConfig);
   } catch (error) {
     throw new ReloadError((error as Error).message, { cause: error });
   }
@@ -102,13 +117,15 @@ export function applyTls(server: Server): void {
   if (on) info.tls_verify = options.tlsConfig!.verify;
 }
 
-/** Closes clients whose certificates are not among the pinned ones. */
-export function recheckPinned(server: Server): void {
-  const { tlsPinnedCerts } = server.options;
-  const refused = [...server.clients.values()].filter((connection) =>
-    !matchesPinned(connection, tlsPinnedCerts)
+/** Closes clients whose certificates are not among the pinned ones of their listener. */
+export function recheckPinned({ options, clients, env }: Server): void {
+  const refused = [...clients.values()].filter((connection) =>
+    !matchesPinned(
+      connection,
+      (connection.overWebsocket ? options.websocket : options).tlsPinnedCerts,
+    )
   );
   if (refused.length === 0) return;
-  server.env.log.notice(`Disconnect ${refused.length} clients due to pinned certs reload`);
+  env.log.notice(`Disconnect ${refused.length} clients due to pinned certs reload`);
   for (const connection of refused) connection.close(ClosedState.TLSHandshakeError);
 }

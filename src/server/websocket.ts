@@ -7,7 +7,7 @@
  * @module
  */
 import { bytesOfByteString } from "../base/text/byte_string.ts";
-import type { Options, TlsOptions, WebsocketOptions } from "../config/mod.ts";
+import type { TlsOptions, WebsocketOptions } from "../config/mod.ts";
 import { ClientConnection } from "../client/client_connection.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
 import { listenerAuthOf } from "../core/connection/client_type.ts";
@@ -91,9 +91,9 @@ export class WebsocketListener {
     return this.server.options.websocket;
   }
 
-  /** Takes over certificates that the options name now. Throws FileError. */
-  reloadTls(options: Options): void {
-    this.#context = contextOf(this.server, options.websocket.tlsConfig);
+  /** Shakes hands with those who come from now on as `context` says. */
+  replaceTls(context: TlsServerContext | null): void {
+    this.#context = context;
   }
 
   async #accept(): Promise<void> {
@@ -215,7 +215,11 @@ export class WebsocketListener {
   }
 }
 
-function contextOf({ env }: Server, tls: TlsOptions | null): TlsServerContext | null {
+/** What `tls` asks for; null for none. Throws FileError or what TLS says of bad certificates. */
+export function contextOf(
+  { env }: Pick<Server, "env">,
+  tls: TlsOptions | null,
+): TlsServerContext | null {
   return tls === null ? null : env.tls.serverContext(tlsServerSettings(tls, env.files));
 }
 
