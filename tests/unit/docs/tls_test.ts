@@ -1,5 +1,5 @@
 /**
- * The configurations of docs/tls.md start servers.
+ * The configurations of docs/tls.md and docs/websocket.md start servers.
  *
  * @module
  */
@@ -7,18 +7,21 @@ import { assert } from "@std/assert";
 import { withCertificates } from "../../harness/certs.ts";
 import { testServer } from "../../harness/server.ts";
 
-Deno.test("the configurations of docs/tls.md start servers", async () => {
-  const text = await Deno.readTextFile("docs/tls.md");
-  const examples = [...text.matchAll(/```conf\n([\s\S]*?)```/g)].map(([, code]) => code!);
-  assert(examples.length > 0);
-  await withCertificates(async ({ ca, server, factory }) => {
-    for (const example of examples) {
-      const config = example.replaceAll("/etc/nats/server.pem", server.certFile)
-        .replaceAll("/etc/nats/server-key.pem", server.keyFile)
-        .replaceAll("/etc/nats/ca.pem", ca.certFile)
-        .replaceAll("/var/lib/nats", factory.folder);
-      await using running = await testServer({}, config);
-      assert(running.server.ready);
-    }
+for (const path of ["docs/tls.md", "docs/websocket.md"]) {
+  Deno.test(`the configurations of ${path} start servers`, async () => {
+    const text = await Deno.readTextFile(path);
+    const examples = [...text.matchAll(/```conf\n([\s\S]*?)```/g)].map(([, code]) => code!);
+    assert(examples.length > 0);
+    await withCertificates(async ({ ca, server, factory }) => {
+      for (const example of examples) {
+        const config = example.replaceAll("/etc/nats/server.pem", server.certFile)
+          .replaceAll("/etc/nats/server-key.pem", server.keyFile)
+          .replaceAll("/etc/nats/ca.pem", ca.certFile)
+          .replaceAll("/var/lib/nats", factory.folder)
+          .replaceAll("0.0.0.0:8443", "127.0.0.1:-1");
+        await using running = await testServer({}, config);
+        assert(running.server.ready);
+      }
+    });
   });
-});
+}
