@@ -117,12 +117,12 @@ function parseMs(text: string): number {
 /** How long the stream took, by the server's own log, and the server's memory then. */
 async function recover(kind: Kind, directory: string): Promise<{ ms: number; miB: number }> {
   const result = { ms: 0, miB: 0 };
-  await withServer(kind, directory, (_port, log, pid) => {
+  await withServer(kind, directory, async (_port, log, pid) => {
+    while (!log().includes("Server is ready")) await new Promise((done) => setTimeout(done, 50));
     const [, count, time] = /Restored ([\d,]+) messages for stream .* in (\S+)/.exec(log())!;
     if (Number(count!.replaceAll(",", "")) !== messages) throw new Error(`${kind}: ${count}`);
     result.ms = parseMs(time!);
     result.miB = residentMiB(pid);
-    return Promise.resolve();
   });
   return result;
 }

@@ -162,6 +162,15 @@ export function checkConsumerState(state: ConsumerState): void {
   }
 }
 
+/** Throws when `next` contradicts itself or is older than `state`. */
+export function checkConsumerUpdate(state: ConsumerState, next: ConsumerState): void {
+  checkConsumerState(next);
+  if (
+    next.delivered.consumer < state.delivered.consumer ||
+    next.ackFloor.stream < state.ackFloor.stream
+  ) throw new StoreError("old_update");
+}
+
 /** Removes redeliveries below `streamSeq`; true when there were some. */
 export function dropRedeliveredBelow(state: ConsumerState, streamSeq: number): boolean {
   let removed = false;

@@ -13,6 +13,7 @@ import { StoreError } from "../errors.ts";
 import { HeaderName } from "../headers.ts";
 import { headerValue } from "../../protocol/headers.ts";
 import { ConsumerMemStore } from "../memory/consumer_mem_store.ts";
+import { filterOfList, MsgFilter } from "../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import type {
   ConsumerStore,
@@ -31,7 +32,6 @@ import type {
 import { highOfNs, lowOfNs, secondsOf, soughtNs, subsecondNsOf, Timestamp } from "../timestamp.ts";
 import { appendMessage, appendSkip, takeBack } from "./block/append.ts";
 import type { MsgBlock } from "./block/msg_block.ts";
-import { MsgFilter } from "./block/search.ts";
 import { ConsumerFileStore } from "./consumer/consumer_file_store.ts";
 import { EMPTY_RECORD_BYTES, RECORD_BYTES_MAX, recordSize } from "./format/record.ts";
 import { FileStoreCore, StreamSubject } from "./stream/core.ts";
@@ -366,7 +366,7 @@ export class FileStore implements StreamStore {
   }
 
   loadNextMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return queries.loadNext(this.core, queries.filterOfList(filters), start, out);
+    return queries.loadNext(this.core, filterOfList(filters), start, out);
   }
 
   loadLastMsg(subject: string, out: StoredMsg): LoadCode {
@@ -378,7 +378,7 @@ export class FileStore implements StreamStore {
   }
 
   loadPrevMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return queries.loadPrev(this.core, queries.filterOfList(filters), start, out);
+    return queries.loadPrev(this.core, filterOfList(filters), start, out);
   }
 
   removeMsg(seq: number): boolean {
@@ -444,7 +444,7 @@ export class FileStore implements StreamStore {
     filters: SimpleSublist | null,
     lastPerSubject: boolean,
   ): PendingCount {
-    const filter = filters === null ? new MsgFilter("") : queries.filterOfList(filters);
+    const filter = filters === null ? new MsgFilter("") : filterOfList(filters);
     return queries.numPending(this.core, seq, filter, lastPerSubject);
   }
 

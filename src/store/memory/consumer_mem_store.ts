@@ -8,6 +8,7 @@ import {
   applyAck,
   applyDelivered,
   checkConsumerState,
+  checkConsumerUpdate,
   copyConsumerState,
   dropRedeliveredBelow,
   emptyConsumerState,
@@ -87,11 +88,7 @@ export class ConsumerMemStore implements ConsumerStore {
   }
 
   update(state: ConsumerState): void {
-    checkConsumerState(state);
-    if (
-      state.delivered.consumer < this.#state.delivered.consumer ||
-      state.ackFloor.stream < this.#state.ackFloor.stream
-    ) throw new StoreError("old_update");
+    checkConsumerUpdate(this.#state, state);
     this.#state = copyConsumerState(state);
   }
 

@@ -5,10 +5,9 @@
  * @module
  */
 import { SequenceSet } from "../../base/containers/avl/mod.ts";
-import type { SimpleSublist } from "../../base/containers/gsl/mod.ts";
-import { intersectSublist, SubjectTree, TreeLeaf } from "../../base/containers/stree/mod.ts";
-import { subjectHasWildcard, subjectMatchesFilterBytes } from "../../subject/mod.ts";
+import { SubjectTree, TreeLeaf } from "../../base/containers/stree/mod.ts";
 import { StoreError } from "../errors.ts";
+import { eachMatch, MsgFilter } from "../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import { FastState, type PendingCount, type SimpleState } from "../stream_store.ts";
 import { compareHalves, highOfNs, lowOfNs, soughtNs } from "../timestamp.ts";
@@ -21,26 +20,6 @@ export class MemorySubject extends TreeLeaf {
   last = 0;
   firstStale = false;
   lastStale = false;
-}
-
-/** One filter, prepared. */
-export class Matcher {
-  readonly isAll: boolean;
-  readonly hasWildcard: boolean;
-
-  constructor(readonly filter: string, readonly list: SimpleSublist | null = null) {
-    this.isAll = list === null && (filter === "" || filter === ">");
-    this.hasWildcard = list === null && !this.isAll && subjectHasWildcard(filter);
-  }
-
-  /** True when the message's subject matches. */
-  matches(msg: StoredMsg): boolean {
-    if (this.isAll) return true;
-    if (this.list !== null) return this.list.hasInterest(msg.subject());
-    return this.hasWildcard
-      ? subjectMatchesFilterBytes(msg.bytes, msg.subjectAt, msg.subjectEnd, this.filter)
-      : msg.hasSubject(this.filter);
-  }
 }
 
 /** Live messages and their index. Fields are shared with the store. */
@@ -82,7 +61,7 @@ export class MemoryMessages {
   }
 
   /** First match at or after `start`. */
-  next(matcher: Matcher, start: number, out: StoredMsg): LoadCode {
+  next(matcher: MsgFilter, start: number, out: StoredMsg): LoadCode {
     const totals = this.totals;
     let seq = Math.max(start, totals.firstSeq);
     let last = totals.lastSeq;
@@ -110,10 +89,10 @@ export class MemoryMessages {
   }
 
   /** First and last sequence at or after `start` that can match; null when there is none. */
-  matchRange(matcher: Matcher, start: number): { first: number; last: number } | null {
+  matchRange(matcher: MsgFilter, start: number): { first: number; last: number } | null {
     let first = Infinity;
     let last = 0;
-    this.each(matcher, (subject, info) => {
+    eachMatch(this.subjects, matcher, (subject, info) => {
       this.refresh(subject, info);
       if (start > info.last) return;
       first = Math.min(first, Math.max(start, info.first));
@@ -123,7 +102,7 @@ export class MemoryMessages {
   }
 
   /** Last match at or before `start`. */
-  prev(matcher: Matcher, start: number, out: StoredMsg): LoadCode {
+  prev(matcher: MsgFilter, start: number, out: StoredMsg): LoadCode {
     const totals = this.totals;
     out.skip = totals.firstSeq;
     if (totals.msgs === 0 || start < totals.firstSeq) return LoadCode.Eof;
@@ -138,21 +117,6 @@ export class MemoryMessages {
     }
     out.skip = totals.firstSeq;
     return LoadCode.Eof;
-  }
-
-  /** Visits the subjects that match. */
-  each(matcher: Matcher, visit: (subject: string, info: MemorySubject) => void): void {
-    const each = (subject: string, info: MemorySubject): boolean => {
-      visit(subject, info);
-      return true;
-    };
-    if (matcher.list !== null) intersectSublist(this.subjects, matcher.list, each);
-    else if (matcher.isAll) this.subjects.iterFast(each);
-    else if (matcher.hasWildcard) this.subjects.matchUntil(matcher.filter, each);
-    else {
-      const info = this.subjects.find(matcher.filter);
-      if (info !== null) visit(matcher.filter, info);
-    }
   }
 
   /** Corrects the ends of a subject after removals. */
@@ -224,7 +188,7 @@ export class MemoryMessages {
   }
 
   /** First, last and count of the matches at or after `start`. */
-  filtered(start: number, matcher: Matcher): SimpleState {
+  filtered(start: number, matcher: MsgFilter): SimpleState {
     const totals = this.totals;
     if (start < totals.firstSeq) start = totals.firstSeq;
     const result: SimpleState = { msgs: 0, first: 0, last: 0 };
@@ -237,7 +201,7 @@ export class MemoryMessages {
     let to = matcher.isAll ? totals.lastSeq : 0;
     if (matcher.isAll) from = start;
     else {
-      this.each(matcher, (name, info) => {
+      eachMatch(this.subjects, matcher, (name, info) => {
         this.refresh(name, info);
         if (info.last < start) return;
         from = Math.min(from, Math.max(start, info.first));
@@ -269,7 +233,7 @@ export class MemoryMessages {
     const seqs = new Set<number>();
     const msg = new StoredMsg();
     for (const filter of filters) {
-      this.each(new Matcher(filter), (subject, info) => {
+      eachMatch(this.subjects, new MsgFilter(filter), (subject, info) => {
         this.refresh(subject, info);
         let seq = info.last;
         if (seq > maxSeq) {
@@ -286,11 +250,11 @@ export class MemoryMessages {
   }
 
   /** How many matches there are at or after `seq`. */
-  pending(seq: number, matcher: Matcher, lastPerSubject: boolean): PendingCount {
+  pending(seq: number, matcher: MsgFilter, lastPerSubject: boolean): PendingCount {
     const validThrough = this.totals.lastSeq;
     if (!lastPerSubject) return { total: this.filtered(seq, matcher).msgs, validThrough };
     let total = 0;
-    this.each(matcher, (subject, info) => {
+    eachMatch(this.subjects, matcher, (subject, info) => {
       this.refresh(subject, info);
       if (info.last >= seq) total++;
     });
@@ -320,11 +284,4 @@ export class MemoryMessages {
     }
     return found;
   }
-}
-
-/** A matcher of several filters; null matches all. */
-export function matcherOf(list: SimpleSublist | null): Matcher {
-  if (list === null || list.matchesFullWildcard()) return new Matcher("");
-  const single = list.singleFilter();
-  return single !== null ? new Matcher(single) : new Matcher("", list);
 }

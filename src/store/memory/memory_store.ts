@@ -13,6 +13,7 @@ import { StoreError } from "../errors.ts";
 import { deleteMarkerHeaders, HeaderName, isDeleteMarker, ttlOf } from "../headers.ts";
 import { headerValue } from "../../protocol/headers.ts";
 import { MsgScheduling, type ScheduleRules } from "../scheduling.ts";
+import { eachMatch, filterOfList, MsgFilter } from "../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../stored_msg.ts";
 import type {
   ConsumerStore,
@@ -29,7 +30,7 @@ import type {
 } from "../stream_store.ts";
 import { compareHalves, msOfHalves, secondsOf, subsecondNsOf, Timestamp } from "../timestamp.ts";
 import { ConsumerMemStore } from "./consumer_mem_store.ts";
-import { Matcher, matcherOf, MemoryMessages, MemorySubject } from "./memory_messages.ts";
+import { MemoryMessages, MemorySubject } from "./memory_messages.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const AGE_CHECK_MS_MIN = 250;
@@ -211,31 +212,31 @@ export class MemoryStore implements StreamStore {
   }
 
   loadNextMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.messages.next(new Matcher(filter), start, out);
+    return this.messages.next(new MsgFilter(filter), start, out);
   }
 
   loadNextMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.messages.next(matcherOf(filters), start, out);
+    return this.messages.next(filterOfList(filters), start, out);
   }
 
   loadPrevMsg(filter: string, start: number, out: StoredMsg): LoadCode {
-    return this.messages.prev(new Matcher(filter), start, out);
+    return this.messages.prev(new MsgFilter(filter), start, out);
   }
 
   loadPrevMsgMulti(filters: SimpleSublist | null, start: number, out: StoredMsg): LoadCode {
-    return this.messages.prev(matcherOf(filters), start, out);
+    return this.messages.prev(filterOfList(filters), start, out);
   }
 
   loadLastMsg(subject: string, out: StoredMsg): LoadCode {
     this.#checkOpen();
-    const matcher = new Matcher(subject);
+    const matcher = new MsgFilter(subject);
     if (matcher.isAll) {
       return this.messages.fetch(this.messages.totals.lastSeq, out)
         ? LoadCode.Found
         : LoadCode.NotFound;
     }
     let last = 0;
-    this.messages.each(matcher, (name, info) => {
+    eachMatch(this.messages.subjects, matcher, (name, info) => {
       if (info.last <= last && !info.lastStale) return;
       this.messages.refresh(name, info);
       last = Math.max(last, info.last);
@@ -327,7 +328,7 @@ export class MemoryStore implements StreamStore {
   purgeEx(subject: string, seq: number, keep: number): number {
     this.#checkOpen();
     if (seq === 1) return 0;
-    const matcher = new Matcher(subject);
+    const matcher = new MsgFilter(subject);
     if (matcher.isAll) {
       if (keep === 0 && seq === 0) return this.purge();
       if (seq > 1) return this.compact(seq);
@@ -409,12 +410,12 @@ export class MemoryStore implements StreamStore {
   }
 
   filteredState(seq: number, subject: string): SimpleState {
-    return this.messages.filtered(seq, new Matcher(subject));
+    return this.messages.filtered(seq, new MsgFilter(subject));
   }
 
   subjectsState(filter: string): Map<string, SimpleState> {
     const states = new Map<string, SimpleState>();
-    this.messages.each(new Matcher(filter), (subject, info) => {
+    eachMatch(this.messages.subjects, new MsgFilter(filter), (subject, info) => {
       this.messages.refresh(subject, info);
       states.set(subject, { msgs: info.msgs, first: info.first, last: info.last });
     });
@@ -423,8 +424,9 @@ export class MemoryStore implements StreamStore {
 
   subjectsTotals(filter: string): Map<string, number> {
     const totals = new Map<string, number>();
-    this.messages.each(
-      new Matcher(filter),
+    eachMatch(
+      this.messages.subjects,
+      new MsgFilter(filter),
       (subject, info) => void totals.set(subject, info.msgs),
     );
     return totals;
@@ -443,7 +445,7 @@ export class MemoryStore implements StreamStore {
   }
 
   numPending(seq: number, filter: string, lastPerSubject: boolean): PendingCount {
-    return this.messages.pending(seq, new Matcher(filter), lastPerSubject);
+    return this.messages.pending(seq, new MsgFilter(filter), lastPerSubject);
   }
 
   numPendingMulti(
@@ -451,7 +453,7 @@ export class MemoryStore implements StreamStore {
     filters: SimpleSublist | null,
     lastPerSubject: boolean,
   ): PendingCount {
-    return this.messages.pending(seq, matcherOf(filters), lastPerSubject);
+    return this.messages.pending(seq, filterOfList(filters), lastPerSubject);
   }
 
   state(): StreamState {
@@ -681,7 +683,7 @@ export class MemoryStore implements StreamStore {
     const nowMs = this.#env.clock.nowMs();
     const limit = new Timestamp();
     limit.setMs(nowMs - maxAgeMs);
-    const all = new Matcher("");
+    const all = new MsgFilter("");
     const msg = new StoredMsg();
     let seq = 0;
     while (this.messages.next(all, seq, msg) === LoadCode.Found) {

@@ -4,7 +4,7 @@ import { GenericSublist, sublistOf } from "../../../src/base/containers/gsl/mod.
 import { firstMatching } from "../../../src/store/file/block/search.ts";
 import { subjectsOf } from "../../../src/store/file/block/subjects.ts";
 import type { FileStore } from "../../../src/store/file/file_store.ts";
-import { filterOfList } from "../../../src/store/file/stream/queries.ts";
+import { filterOfList } from "../../../src/store/msg_filter.ts";
 import { firstSeqOf } from "../../../src/store/file/stream/removal.ts";
 import { LoadCode, StoredMsg } from "../../../src/store/stored_msg.ts";
 import { realEnvironment } from "../../sim/environment.ts";

@@ -15,7 +15,8 @@ import {
   WatchedDisk,
 } from "./_filestore.ts";
 import { recordSize } from "../../../src/store/file/format/record.ts";
-import { filteredPending, MsgFilter } from "../../../src/store/file/block/search.ts";
+import { filteredPending } from "../../../src/store/file/block/search.ts";
+import { MsgFilter } from "../../../src/store/msg_filter.ts";
 
 Deno.test("TestFileStoreWriteExpireWrite", (t) => {
   const time = new VirtualTime();

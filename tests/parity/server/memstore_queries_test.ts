@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GenericSublist } from "../../../src/base/containers/gsl/mod.ts";
 import { StoreError } from "../../../src/store/errors.ts";
-import { Matcher } from "../../../src/store/memory/memory_messages.ts";
+import { MsgFilter } from "../../../src/store/msg_filter.ts";
 import type { MemoryStore } from "../../../src/store/memory/memory_store.ts";
 import { LoadCode, StoredMsg } from "../../../src/store/stored_msg.ts";
 import { memoryStore, put } from "../../sim/store_permutations.ts";
@@ -98,7 +98,7 @@ function checkRanges(
   cases: readonly (readonly [string, number, [number, number] | null])[],
 ): void {
   for (const [filter, start, expected] of cases) {
-    const range = ms.messages.matchRange(new Matcher(filter), start);
+    const range = ms.messages.matchRange(new MsgFilter(filter), start);
     assertEquals(range === null ? null : [range.first, range.last], expected, `${filter} ${start}`);
   }
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { HASH_INPUT_AT } from "../../../base/crypto/mod.ts";
 import {
-  buildRecord,
   EMPTY_RECORD_BYTES,
+  erasedRecord,
   recordLength,
   RecordMark,
   recordMark,
@@ -14,8 +13,6 @@ import {
 } from "../format/record.ts";
 import type { MsgBlock } from "./msg_block.ts";
 import { replaceBlockFile } from "./replace.ts";
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Smaller blocks are not compacted while they are in use. */
 export const COMPACT_BYTES_MIN = 2 * 1024 * 1024;
@@ -75,18 +72,9 @@ export function compactBlock(
     const { hasher } = block.host.env;
     hasher.setKey(block.hashKey);
     const { high, low } = block.lastTime;
-    const length = buildRecord(
-      hasher,
-      block.lastSeq,
-      RecordMark.Erased,
-      high,
-      low,
-      "",
-      NO_BYTES,
-      NO_BYTES,
-    );
-    keep.set(hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + length), size);
-    size += length;
+    const erased = erasedRecord(hasher, block.lastSeq, high, low);
+    keep.set(erased, size);
+    size += erased.length;
   }
   if (last === 0 && block.firstSeq <= end) {
     block.lastSeq = block.firstSeq - 1;

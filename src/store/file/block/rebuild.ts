@@ -13,7 +13,7 @@ import type { LostStreamData } from "../../stream_store.ts";
 import { StoreError } from "../../errors.ts";
 import { looksCompressed } from "../format/compression.ts";
 import {
-  buildRecord,
+  erasedRecord,
   hasHeaders,
   isSaneRecord,
   recordLength,
@@ -157,8 +157,7 @@ function repair(
     if (range.isTail || seq === 0) continue;
     lost.msgs.push(seq);
     hasher.setKey(block.hashKey);
-    const size = buildRecord(hasher, seq, RecordMark.Erased, 0, 0, "", NO_BYTES, NO_BYTES);
-    parts.push(hasher.bytes.slice(HASH_INPUT_AT, HASH_INPUT_AT + size));
+    parts.push(erasedRecord(hasher, seq, 0, 0).slice());
     before = seq;
   }
   parts.push(bytes.subarray(at));
@@ -172,17 +171,7 @@ function repair(
     }
     hasher.setKey(block.hashKey);
     const { high, low } = block.lastTime;
-    const length = buildRecord(
-      hasher,
-      block.lastSeq,
-      RecordMark.Erased,
-      high,
-      low,
-      "",
-      NO_BYTES,
-      NO_BYTES,
-    );
-    parts.push(hasher.bytes.slice(HASH_INPUT_AT, HASH_INPUT_AT + length));
+    parts.push(erasedRecord(hasher, block.lastSeq, high, low).slice());
   }
   let size = 0;
   for (const part of parts) size += part.length;

@@ -4,50 +4,22 @@
  *
  * @module
  */
-import { intersectSublist } from "../../../base/containers/stree/mod.ts";
-import type { SimpleSublist } from "../../../base/containers/gsl/mod.ts";
-import { subjectHasWildcard, subjectMatchesFilterBytes } from "../../../subject/mod.ts";
+import { eachMatch, type MsgFilter } from "../../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import type { SimpleState } from "../../stream_store.ts";
 import type { BlockSubject, MsgBlock } from "./msg_block.ts";
 import { refreshSubject, subjectsOf } from "./subjects.ts";
 
-/** A filter prepared for matching many messages. */
-export class MsgFilter {
-  readonly isAll: boolean;
-  readonly hasWildcard: boolean;
-
-  /** `list` null: the filter is `filter`, "" or ">" for all. */
-  constructor(readonly filter: string, readonly list: SimpleSublist | null = null) {
-    this.isAll = list === null && (filter === "" || filter === ">");
-    this.hasWildcard = list === null && !this.isAll && subjectHasWildcard(filter);
-  }
-
-  /** True when the message's subject matches. */
-  matches(msg: StoredMsg): boolean {
-    if (this.isAll) return true;
-    if (this.list !== null) return this.list.hasInterest(msg.subject());
-    return this.hasWildcard
-      ? subjectMatchesFilterBytes(msg.bytes, msg.subjectAt, msg.subjectEnd, this.filter)
-      : msg.hasSubject(this.filter);
-  }
-
-  /** Visits the block's subjects that match, each with corrected ends. */
-  eachSubject(block: MsgBlock, visit: (subject: string, state: BlockSubject) => void): void {
-    const subjects = subjectsOf(block);
-    const each = (subject: string, state: BlockSubject): boolean => {
-      refreshSubject(block, subject, state);
-      visit(subject, state);
-      return true;
-    };
-    if (this.list !== null) intersectSublist(subjects, this.list, each);
-    else if (this.isAll) subjects.iterFast(each);
-    else if (this.hasWildcard) subjects.matchUntil(this.filter, each);
-    else {
-      const state = subjects.find(this.filter);
-      if (state !== null) each(this.filter, state);
-    }
-  }
+/** Visits the block's subjects that match, each with corrected ends. */
+export function eachSubjectOf(
+  block: MsgBlock,
+  filter: MsgFilter,
+  visit: (subject: string, state: BlockSubject) => void,
+): void {
+  eachMatch(subjectsOf(block), filter, (subject, state) => {
+    refreshSubject(block, subject, state);
+    visit(subject, state);
+  });
 }
 
 /** Above this many sequences to walk, the block's subjects narrow the range first. */
@@ -73,7 +45,7 @@ export function firstMatching(
       } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrAfter(seq + 1) - 1;
     }
     let low = last + 1;
-    filter.eachSubject(block, (_subject, state) => {
+    eachSubjectOf(block, filter, (_subject, state) => {
       if (seq <= state.last) low = Math.min(low, Math.max(seq, state.first));
     });
     seq = low;
@@ -106,7 +78,7 @@ export function prevMatching(
       } else if (code === LoadCode.Deleted) seq = block.deleted.absentAtOrBefore(seq - 1) + 1;
     }
     let high = 0;
-    filter.eachSubject(block, (_subject, state) => {
+    eachSubjectOf(block, filter, (_subject, state) => {
       if (seq >= state.first) high = Math.max(high, Math.min(seq, state.last));
     });
     seq = high;
@@ -129,7 +101,7 @@ export function filteredPending(block: MsgBlock, filter: MsgFilter, start: numbe
   const result: SimpleState = { msgs: 0, first: 0, last: 0 };
   let isPartial = filter.isAll;
   if (!isPartial) {
-    filter.eachSubject(block, (_subject, state) => {
+    eachSubjectOf(block, filter, (_subject, state) => {
       if (start <= state.first) {
         result.msgs += state.msgs;
         if (result.first === 0 || state.first < result.first) result.first = state.first;

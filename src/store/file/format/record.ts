@@ -37,6 +37,7 @@ export const TOMBSTONE_BIT = 0x40000000;
 const MARK_BITS = 0xc0000000;
 const HEADERS_BIT = 0x80000000;
 const TWO_32 = 4294967296;
+const NO_BYTES = new Uint8Array(0);
 
 /** Kinds of records. */
 export const RecordMark = { None: 0, Erased: ERASED_BIT, Tombstone: TOMBSTONE_BIT };
@@ -97,6 +98,21 @@ export function buildRecord(
   if (payload.length > 0) bytes.set(payload, at);
   hasher.seal(HASH_INPUT_AT, size, headerBytes > 0);
   return size;
+}
+
+/**
+ * An erased record of `seq` under the hasher's current key, as a view of the hasher's memory: valid
+ * until that is used again.
+ */
+export function erasedRecord(
+  hasher: HighwayHash,
+  seq: number,
+  tsHigh: number,
+  tsLow: number,
+): Uint8Array {
+  const none = NO_BYTES;
+  const size = buildRecord(hasher, seq, RecordMark.Erased, tsHigh, tsLow, "", none, none);
+  return hasher.bytes.subarray(HASH_INPUT_AT, HASH_INPUT_AT + size);
 }
 
 /** Length of the record at `at`, without the header bit. */

@@ -6,9 +6,9 @@
  */
 import { DeleteMarkers } from "../../delete_markers.ts";
 import { deleteMarkerHeaders, isDeleteMarker, ttlOf } from "../../headers.ts";
+import { MsgFilter } from "../../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import { compareHalves, msOfHalves, Timestamp } from "../../timestamp.ts";
-import { MsgFilter } from "../block/search.ts";
 import type { FileStoreCore } from "./core.ts";
 import { loadLast, loadMsg, loadNext } from "./queries.ts";
 import { EXPLICIT, removeFromBlock, settleTrimmed, VIA_LIMITS } from "./removal.ts";

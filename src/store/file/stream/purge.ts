@@ -8,12 +8,13 @@
 import { SequenceSet } from "../../../base/containers/avl/mod.ts";
 import { isNoSpace } from "../../../platform/disk.ts";
 import { type DeleteBlock, DeleteRange, isKnownDeleteBlock } from "../../delete_blocks.ts";
+import { MsgFilter } from "../../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import { Timestamp } from "../../timestamp.ts";
 import { flushBlock } from "../block/append.ts";
 import { COMPACT_BYTES_MIN, compactBlock } from "../block/compact.ts";
 import type { MsgBlock } from "../block/msg_block.ts";
-import { filteredPending, MsgFilter } from "../block/search.ts";
+import { filteredPending } from "../block/search.ts";
 import { removeFromSubjects } from "../block/subjects.ts";
 import { replaceBlockFile } from "../block/replace.ts";
 import { recordLength, RecordMark, recordMark, recordSeq } from "../format/record.ts";

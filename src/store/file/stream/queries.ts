@@ -4,14 +4,13 @@
  *
  * @module
  */
-import { intersectSublist } from "../../../base/containers/stree/mod.ts";
-import type { SimpleSublist } from "../../../base/containers/gsl/mod.ts";
 import { subjectHasWildcard, subjectIsSubsetMatch } from "../../../subject/mod.ts";
 import { StoreError } from "../../errors.ts";
+import { eachMatch, MsgFilter } from "../../msg_filter.ts";
 import { LoadCode, StoredMsg } from "../../stored_msg.ts";
 import type { PendingCount, SimpleState } from "../../stream_store.ts";
 import type { MsgBlock } from "../block/msg_block.ts";
-import { filteredPending, firstMatching, MsgFilter, prevMatching } from "../block/search.ts";
+import { eachSubjectOf, filteredPending, firstMatching, prevMatching } from "../block/search.ts";
 import { refreshSubject, subjectsOf } from "../block/subjects.ts";
 import type { FileStoreCore, StreamSubject } from "./core.ts";
 
@@ -36,25 +35,6 @@ export function loadMsg(core: FileStoreCore, seq: number, out: StoredMsg): LoadC
   return code;
 }
 
-/** Visits the stream's subjects that match. */
-function eachSubject(
-  core: FileStoreCore,
-  filter: MsgFilter,
-  visit: (subject: string, info: StreamSubject) => void,
-): void {
-  const each = (subject: string, info: StreamSubject): boolean => {
-    visit(subject, info);
-    return true;
-  };
-  if (filter.list !== null) intersectSublist(core.subjects, filter.list, each);
-  else if (filter.isAll) core.subjects.iterFast(each);
-  else if (filter.hasWildcard) core.subjects.matchUntil(filter.filter, each);
-  else {
-    const info = core.subjects.find(filter.filter);
-    if (info !== null) each(filter.filter, info);
-  }
-}
-
 /** First and last block with a match; null when there is no match at all. */
 export function blockRange(
   core: FileStoreCore,
@@ -62,18 +42,11 @@ export function blockRange(
 ): { first: number; last: number } | null {
   let first = Infinity;
   let last = 0;
-  eachSubject(core, filter, (_subject, info) => {
+  eachMatch(core.subjects, filter, (_subject, info) => {
     if (info.firstBlock < first) first = info.firstBlock;
     if (info.lastBlock > last) last = info.lastBlock;
   });
   return last === 0 ? null : { first, last };
-}
-
-/** A filter of several: a list with one entry is that entry, null and ">" are all. */
-export function filterOfList(list: SimpleSublist | null): MsgFilter {
-  if (list === null || list.matchesFullWildcard()) return new MsgFilter("");
-  const single = list.singleFilter();
-  return single !== null ? new MsgFilter(single) : new MsgFilter("", list);
 }
 
 /** Loads the first match at or after `start`. */
@@ -211,13 +184,13 @@ export function filteredState(
   const range = filter.isAll ? { first: 0, last: Infinity } : blockRange(core, filter);
   if (range === null) return result;
   if (start === totals.firstSeq) {
-    eachSubject(core, filter, (_subject, info) => result.msgs += info.total);
+    eachMatch(core.subjects, filter, (_subject, info) => result.msgs += info.total);
     const msg = new StoredMsg();
     if (loadNext(core, filter, start, msg) === LoadCode.Found) {
       result.first = msg.seq;
       const { index } = core.blockOf(msg.seq)!;
       // No match lies in an earlier block: the next look starts here.
-      eachSubject(core, filter, (_subject, info) => {
+      eachMatch(core.subjects, filter, (_subject, info) => {
         if (info.firstBlock < index) info.firstBlock = index;
       });
     }
@@ -246,7 +219,7 @@ export function subjectsState(core: FileStoreCore, subject: string): Map<string,
   for (const block of core.blocks) {
     if (block.index < range.first || block.msgs === 0) continue;
     if (block.index > range.last) break;
-    filter.eachSubject(block, (name, state) => {
+    eachSubjectOf(block, filter, (name, state) => {
       const known = states.get(name);
       if (known === undefined) {
         states.set(name, { msgs: state.msgs, first: state.first, last: state.last });
@@ -262,7 +235,11 @@ export function subjectsState(core: FileStoreCore, subject: string): Map<string,
 /** Messages of each subject that matches. */
 export function subjectsTotals(core: FileStoreCore, subject: string): Map<string, number> {
   const totals = new Map<string, number>();
-  eachSubject(core, new MsgFilter(subject), (name, info) => void totals.set(name, info.total));
+  eachMatch(
+    core.subjects,
+    new MsgFilter(subject),
+    (name, info) => void totals.set(name, info.total),
+  );
   return totals;
 }
 
@@ -281,7 +258,7 @@ function lastSeqsOf(
   if (core.totals.msgs === 0) return seqs;
   const wanted = new Set<string>();
   let unknown = false;
-  eachSubject(core, filter, (subject, info) => {
+  eachMatch(core.subjects, filter, (subject, info) => {
     if (info.lastSeq > 0 && info.lastSeq <= maxSeq) seqs.push(info.lastSeq);
     else {
       wanted.add(subject);
@@ -293,7 +270,7 @@ function lastSeqsOf(
   for (let i = core.blocks.length - 1; i >= 0 && unknown && wanted.size > 0; i--) {
     const block = core.blocks[i]!;
     if (block.firstSeq > maxSeq || block.msgs === 0) continue;
-    filter.eachSubject(block, (subject, state) => {
+    eachSubjectOf(block, filter, (subject, state) => {
       if (!wanted.has(subject) || state.first > maxSeq) return;
       let seq = state.last;
       if (seq > maxSeq) {
@@ -357,7 +334,7 @@ export function numPending(
   let total = 0;
   let firstBlock = Infinity;
   let lastBlock = 0;
-  eachSubject(core, filter, (_subject, info) => {
+  eachMatch(core.subjects, filter, (_subject, info) => {
     total += info.total;
     if (info.firstBlock < firstBlock) firstBlock = info.firstBlock;
     if (info.lastBlock > lastBlock) lastBlock = info.lastBlock;
@@ -388,7 +365,7 @@ function countLastPerSubject(core: FileStoreCore, start: number, filter: MsgFilt
   if (filter.isAll && start <= core.totals.firstSeq) return core.subjects.size();
   const block = core.blocks[core.firstEndingAt(start)]!;
   let total = 0;
-  eachSubject(core, filter, (subject, info) => {
+  eachMatch(core.subjects, filter, (subject, info) => {
     if (info.lastBlock < block.index) return;
     if (lastSeqOf(core, subject, info) >= start) total++;
   });
