@@ -104,11 +104,41 @@ export function responsesOf(account: Account) {
   return Object.fromEntries(shown.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Exports and imports; accounts without have neither field. */
-export function linkFields(account: Account) {
+/** Who offers JetStream's API to whom, which accounts have without importing it. */
+export interface ApiService {
+  /** The system account's name. */
+  readonly exporter: string;
+  readonly isExporter: boolean;
+  readonly isImporter: boolean;
+}
+
+const API_SUBJECT = "$JS.API.>";
+
+function apiExport(api: ApiService | null) {
+  if (api?.isExporter !== true) return [];
+  return [{ subject: API_SUBJECT, type: "service", response_type: "Singleton" }];
+}
+
+function apiImport(api: ApiService | null) {
+  if (api?.isImporter !== true) return [];
+  return [{
+    subject: API_SUBJECT,
+    account: textOfByteString(api.exporter),
+    to: API_SUBJECT,
+    local_subject: API_SUBJECT,
+    type: "service",
+    invalid: false,
+    share: true,
+    tracking: false,
+  }];
+}
+
+/** Exports and imports; accounts without have neither field. `api` is null without JetStream. */
+export function linkFields(account: Account, api: ApiService | null) {
+  const exported = account.hasExports ? exportsOf(account) : [];
   return {
-    exports: account.hasExports ? omitEmptyList(exportsOf(account)) : undefined,
-    imports: omitEmptyList(importsOf(account)),
+    exports: omitEmptyList([...exported, ...apiExport(api)]),
+    imports: omitEmptyList([...importsOf(account), ...apiImport(api)]),
   };
 }
 

@@ -7,7 +7,7 @@
  */
 import { byteStringOfText, textOfByteString } from "../base/text/byte_string.ts";
 import type { Account } from "../core/account/account.ts";
-import { linkFields, responsesOf, trustFields } from "./account_links.ts";
+import { type ApiService, linkFields, responsesOf, trustFields } from "./account_links.ts";
 import { BadRequestError, nsOfMs, omitEmpty, timeText } from "./go_values.ts";
 import type { MonitoredServer } from "./source.ts";
 import { sublistFields } from "./subsz.ts";
@@ -34,6 +34,17 @@ function mappings(account: Account) {
   return Object.fromEntries(shown.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
+/** JetStream's API as `account` has it; null without JetStream. */
+function apiServiceOf({ core, jetStream }: MonitoredServer, account: Account): ApiService | null {
+  const { systemAccount } = core;
+  if (jetStream === null || systemAccount === null) return null;
+  return {
+    exporter: systemAccount.name,
+    isExporter: account === systemAccount,
+    isImporter: jetStream.accountOf(account) !== null,
+  };
+}
+
 function accountDetail(server: MonitoredServer, account: Account) {
   account.use();
   const name = textOfByteString(account.name);
@@ -49,7 +60,7 @@ function accountDetail(server: MonitoredServer, account: Account) {
     client_connections: clientCount(account),
     subscriptions: account.subscriptionCount,
     mappings: mappings(account),
-    ...linkFields(account),
+    ...linkFields(account, apiServiceOf(server, account)),
     ...head,
     name_tag: textOfByteString(account.nameTag),
     ...tail,
