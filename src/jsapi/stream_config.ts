@@ -278,11 +278,12 @@ export const streamConfigFields = {
   duplicates: field("duplicate_window", duration, OMIT),
   placement: field("placement", optional(placementShape), OMIT),
   mirror: field("mirror", optional(streamSourceShape), OMIT),
-  sources: field("sources", list(streamSourceShape), OMIT),
+  sources: field("sources", list(streamSourceShape, { pointers: true }), OMIT),
   compression: field(
     "compression",
     word<"none" | "s2">("server.StoreCompression", ["none", "s2"], {
       error: () => "unknown compression algorithm",
+      asText: true,
     }),
   ),
   firstSeq: field("first_seq", uint64, OMIT),

@@ -22,6 +22,12 @@ export class JsonShapeError extends Error {
   override readonly name = "JsonShapeError";
 }
 
+/**
+ * A wrong type or an unknown key. Go reads on behind the first of them and reports it in the end,
+ * unless something fails that ends the reading.
+ */
+class LateShapeError extends JsonShapeError {}
+
 /** How documents are read. */
 export interface DecodeOptions {
   /** Unknown keys are an error. */
@@ -35,6 +41,8 @@ interface Place {
   /** Keys from the document to the field. */
   readonly path: string;
   readonly options: DecodeOptions;
+  /** The first error behind which Go reads on. */
+  readonly late: { error: LateShapeError | null };
 }
 
 /** How values of one type are read and written. */
@@ -46,7 +54,9 @@ export interface JsonType<T> {
   /** What `omitempty` leaves out. */
   isEmpty(value: T): boolean;
   encode(value: T): string;
-  /** `null` never gets here: it leaves a field as it is. */
+  /** `null` is a value like others, as for Go's types that read their JSON themselves. */
+  readonly readsNull?: boolean;
+  /** `null` gets here only with {@linkcode readsNull}: it leaves other fields as they are. */
   decode(value: JsonValue, place: Place, current: T): T;
 }
 
@@ -102,7 +112,7 @@ function mismatch(value: JsonValue, type: string, place: Place): JsonShapeError 
   const numeric = typeof value === "number" || typeof value === "bigint";
   const shown = numeric && NUMERIC_TYPE.test(type) ? `number ${String(value)}` : kindOf(value);
   const where = place.struct === "" ? "Go value" : `Go struct field ${place.struct}.${place.path}`;
-  return new JsonShapeError(`json: cannot unmarshal ${shown} into ${where} of type ${type}`);
+  return new LateShapeError(`json: cannot unmarshal ${shown} into ${where} of type ${type}`);
 }
 
 /** Ordinary text. */
@@ -181,7 +191,7 @@ export function named<T>(goName: string, type: JsonType<T>): JsonType<T> {
         return type.decode(value, place, current);
       } catch (error) {
         if (!(error instanceof JsonShapeError) || !error.message.endsWith(type.goName)) throw error;
-        throw new JsonShapeError(error.message.slice(0, -type.goName.length) + goName);
+        throw new LateShapeError(error.message.slice(0, -type.goName.length) + goName);
       }
     },
   };
@@ -258,8 +268,10 @@ export const time: JsonType<bigint> = {
   // A struct is never empty to Go.
   isEmpty: () => false,
   encode: (value) => `"${encodeTime(value)}"`,
-  decode(value, place) {
-    if (typeof value !== "string") throw mismatch(value, "time.Time", place);
+  decode(value) {
+    if (typeof value !== "string") {
+      throw new JsonShapeError("Time.UnmarshalJSON: input is not a JSON string");
+    }
     const ns = parseTime(value);
     if (ns === null) {
       const shown = JSON.stringify(value);
@@ -316,7 +328,8 @@ export function encodeValue(value: JsonValue): string {
 
 /**
  * One of a few words. `error` gives the text for others, from the JSON that stands there.
- * The word `empty`, if given, is what `omitempty` leaves out.
+ * The word `empty`, if given, is what `omitempty` leaves out. With `asText` Go reads a text first,
+ * so that other kinds of values fail as they do for texts.
  */
 export function word<T extends string>(
   goName: string,
@@ -326,6 +339,7 @@ export function word<T extends string>(
     aliases?: Readonly<Record<string, T>>;
     error?: (shown: string) => string;
     ignoreCase?: boolean;
+    asText?: boolean;
   } = {},
 ): JsonType<T> {
   const known = new Map<string, T>(words.map((name) => [name, name]));
@@ -335,7 +349,11 @@ export function word<T extends string>(
     zero: () => words[0]!,
     isEmpty: (value) => value === options.empty,
     encode: goJsonString,
-    decode(value) {
+    readsNull: true,
+    decode(value, place) {
+      if (options.asText === true && value !== null && typeof value !== "string") {
+        throw mismatch(value, "string", place);
+      }
       const name = typeof value === "string"
         ? known.get(options.ignoreCase === true ? value.toLowerCase() : value)
         : undefined;
@@ -352,13 +370,17 @@ function elementOf<T>(item: JsonType<T>, value: JsonValue, place: Place): T {
   return value === null ? item.zero() : item.decode(value, place, undefined as T);
 }
 
-/** An array. `null` in JSON is an empty one; an empty one is written as `[]`, or left out. */
+/**
+ * An array. `null` in JSON is an empty one; an empty one is written as `[]`, or left out. Go may
+ * have `pointers` to its elements, as error texts show.
+ */
 export function list<T>(
   item: JsonType<T>,
-  options: { nullWhenEmpty?: boolean } = {},
+  options: { nullWhenEmpty?: boolean; pointers?: boolean } = {},
 ): JsonType<T[]> {
+  const goName = `[]${options.pointers === true ? "*" : ""}${item.goName}`;
   return {
-    goName: `[]${item.goName}`,
+    goName,
     zero: () => [],
     isEmpty: (value) => value.length === 0,
     encode: (value) =>
@@ -366,7 +388,7 @@ export function list<T>(
         ? "null"
         : `[${value.map((one) => item.encode(one)).join(",")}]`,
     decode(value, place) {
-      if (!Array.isArray(value)) throw mismatch(value, `[]${item.goName}`, place);
+      if (!Array.isArray(value)) throw mismatch(value, goName, place);
       return value.map((one) => elementOf(item, one, place));
     },
   };
@@ -424,8 +446,9 @@ export function shape<T extends object>(
 ): Shape<T> {
   const entries = Object.entries(fields) as [keyof T & string, Field<T[keyof T]>][];
   const byKey = new Map(entries.map(([name, { key }]) => [key.toLowerCase(), name]));
+  const typeName = `server.${goName}`;
   return {
-    goName,
+    goName: typeName,
     create,
     zero: create,
     // A struct is never empty to Go.
@@ -441,27 +464,30 @@ export function shape<T extends object>(
     },
     decode(value, place, current) {
       if (value === null || typeof value !== "object" || Array.isArray(value)) {
-        throw mismatch(value, `server.${goName}`, place);
+        throw mismatch(value, typeName, place);
       }
       const target = current ?? create();
       for (const key of Object.keys(value)) {
         const name = byKey.get(key) ?? byKey.get(key.toLowerCase());
         if (name === undefined) {
           if (place.options.strict) {
-            throw new JsonShapeError(`json: unknown field ${JSON.stringify(key)}`);
+            const text = `json: unknown field ${JSON.stringify(key)}`;
+            place.late.error ??= new LateShapeError(text);
           }
           continue;
         }
         const one = value[key]!;
-        if (one === null) continue;
         const { type, key: jsonKey, embedded } = fields[name];
+        if (one === null && type.readsNull !== true) continue;
         const own = embedded === undefined ? jsonKey : `${embedded}.${jsonKey}`;
         const path = place.path === "" ? own : `${place.path}.${own}`;
-        target[name] = type.decode(
-          one,
-          { struct: goName, path, options: place.options },
-          target[name],
-        );
+        const { options, late } = place;
+        try {
+          target[name] = type.decode(one, { struct: goName, path, options, late }, target[name]);
+        } catch (error) {
+          if (!(error instanceof LateShapeError)) throw error;
+          late.error ??= error;
+        }
       }
       return target;
     },
@@ -496,5 +522,8 @@ export function decodeValue<T>(
   options: DecodeOptions = { strict: false },
 ): T {
   if (value === null) return type.create();
-  return type.decode(value, { struct: "", path: "", options }, type.create());
+  const late: Place["late"] = { error: null };
+  const decoded = type.decode(value, { struct: "", path: "", options, late }, type.create());
+  if (late.error !== null) throw late.error;
+  return decoded;
 }

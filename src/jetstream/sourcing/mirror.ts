@@ -33,8 +33,9 @@ export class Mirror implements UpstreamSink {
   }
 
   info(): StreamSourceInfo {
-    // The reference shows the filter of sources only.
-    return { ...this.#link.info(), filterSubject: "" };
+    const info = this.#link.info();
+    // The reference shows the filter once it has asked for the consumer.
+    return this.#link.hasAsked ? info : { ...info, filterSubject: "" };
   }
 
   /** Ends the mirror; its origin's consumer goes with `deleteConsumer`. */

@@ -116,6 +116,11 @@ export class UpstreamLink {
     this.#sink = sink;
   }
 
+  /** The consumer was asked for at least once. */
+  get hasAsked(): boolean {
+    return this.#lastRequestMs !== -Infinity;
+  }
+
   /** Makes the consumer, soon. */
   connect(): void {
     if (this.#stopped || this.#asking || this.#setupTimer !== null) return;
