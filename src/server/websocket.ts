@@ -245,7 +245,7 @@ function prepare(
 }
 
 /** What the peer is told when the server ends a connection. */
-function closeStatusOf(reason: ClosedState): number {
+export function closeStatusOf(reason: ClosedState): number {
   switch (reason) {
     case ClosedState.ClientClosed:
       return CloseStatus.Normal;

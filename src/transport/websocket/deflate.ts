@@ -13,6 +13,11 @@ const LAST_BLOCKS = new Uint8Array([0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]);
 /** A message is larger than allowed, packed or unpacked. */
 export class MessageTooBigError extends Error {
   override readonly name = "MessageTooBigError";
+
+  /** `packed` is the message if it has come as a whole; then its start can be looked at. */
+  constructor(readonly packed: Uint8Array | null, options?: ErrorOptions) {
+    super("maximum payload exceeded", options);
+  }
 }
 
 /** The payload of a compressed message that holds `bytes`, which are not empty. */
@@ -37,7 +42,7 @@ export class MessageInflater {
   add(part: Uint8Array, packedMax: number): void {
     this.#packedBytes += part.length;
     if (this.#packedBytes + LAST_BLOCKS.length > packedMax) {
-      throw new MessageTooBigError("maximum payload exceeded");
+      throw new MessageTooBigError(null);
     }
     if (part.length > 0) this.#parts.push(part.slice());
   }
@@ -64,9 +69,31 @@ export class MessageInflater {
       if (
         (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE" || error instanceof RangeError
       ) {
-        throw new MessageTooBigError("maximum payload exceeded", { cause: error });
+        throw new MessageTooBigError(packed, { cause: error });
       }
       throw error;
     }
   }
+}
+
+/** The first `bytesMax` bytes of what `packed` holds, or less where it is damaged. */
+export async function startOfMessage(packed: Uint8Array, bytesMax: number): Promise<Uint8Array> {
+  const out = new Uint8Array(bytesMax);
+  let length = 0;
+  const source = new Blob([packed as Uint8Array<ArrayBuffer>]).stream();
+  const reader = source.pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  try {
+    while (length < bytesMax) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const part = value.subarray(0, bytesMax - length);
+      out.set(part, length);
+      length += part.length;
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+  return out.subarray(0, length);
 }

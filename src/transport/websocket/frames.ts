@@ -46,6 +46,11 @@ export const CloseStatus = {
   TlsHandshake: 1015,
 } as const;
 
+/** Whether a frame is no part of a message. */
+export function isControl(opcode: number): boolean {
+  return opcode >= Opcode.Close;
+}
+
 /** What came breaks the protocol; `message` is the reference's. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
@@ -298,7 +303,6 @@ export class FrameReader {
     }
     this.#left = size;
     this.#inFrame = true;
-    const isControl = this.#opcode >= Opcode.Close;
-    this.#control = isControl ? new Uint8Array(size) : null;
+    this.#control = isControl(this.#opcode) ? new Uint8Array(size) : null;
   }
 }

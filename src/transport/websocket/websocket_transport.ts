@@ -8,7 +8,7 @@
  */
 import type { Endpoint, TlsState, Transport } from "../../platform/mod.ts";
 import { TransportProtocolError } from "../../platform/mod.ts";
-import { compressMessage, MessageInflater } from "./deflate.ts";
+import { compressMessage, MessageInflater, MessageTooBigError, startOfMessage } from "./deflate.ts";
 import {
   closePayload,
   CloseStatus,
@@ -56,6 +56,8 @@ export class WebsocketTransport implements Transport, FrameSink {
   #queuedBytes = 0;
   #isQueueing = false;
   #failure: TransportProtocolError | null = null;
+  /** A message that is too big when it is unpacked. */
+  #tooBig: Uint8Array | null = null;
   #peerClosed = false;
   #closeSent = false;
   #control: Uint8Array[] = [];
@@ -82,6 +84,10 @@ export class WebsocketTransport implements Transport, FrameSink {
   async read(target: Uint8Array): Promise<number | null> {
     for (;;) {
       if (this.#ready.length > 0) return this.#takeReady(target);
+      if (this.#tooBig !== null) {
+        await this.#showStart(this.#tooBig);
+        continue;
+      }
       if (this.#failure !== null) throw this.#failure;
       if (this.#peerClosed) return null;
       const count = await this.under.read(target);
@@ -126,7 +132,15 @@ export class WebsocketTransport implements Transport, FrameSink {
   #fail(error: unknown): void {
     const message = (error as Error).message;
     if (error instanceof FrameError) this.#sendClose(CloseStatus.ProtocolError, message);
+    if (error instanceof MessageTooBigError) this.#tooBig = error.packed;
     this.#failure = new TransportProtocolError(message, { cause: error });
+  }
+
+  /** Whoever reads sees from the message's start what it is that is too big. */
+  async #showStart(packed: Uint8Array): Promise<void> {
+    this.#tooBig = null;
+    const start = await startOfMessage(packed, this.options.maxPayload());
+    if (start.length > 0) this.#ready.push(start);
   }
 
   onControl(opcode: number, payload: Uint8Array): void {
