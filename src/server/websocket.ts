@@ -59,7 +59,7 @@ export class WebsocketListener {
   constructor(readonly server: Server) {
     const { env, options: { websocket } } = server;
     this.#context = contextOf(server, websocket.tlsConfig);
-    this.#origins = websocket.allowedOrigins.map(parseOrigin).filter((one) => one !== null);
+    this.#origins = websocket.allowedOrigins.map(parseOrigin);
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
     this.#listener = env.net.listen(websocket.host, Math.max(0, websocket.port));
     websocket.port = this.port;

@@ -162,9 +162,6 @@ function checkOrigin(request: HttpRequest, rules: HandshakeRules): void {
   const text = headerOf(request, "origin") || headerOf(request, "sec-websocket-origin");
   if (text === "") return;
   const origin = parseOrigin(text);
-  if (origin === null) {
-    throw refusedOrigin(`parse ${goQuote(text)}: invalid URI for request`);
-  }
   if (sameOrigin) {
     const own = hostAndPort(headerOf(request, "host"), secure);
     const scheme = secure ? "https" : "http";
@@ -183,10 +180,16 @@ function refusedOrigin(reason: string): HandshakeError {
   return new HandshakeError(403, `origin not allowed: ${reason}`);
 }
 
-/** An origin from its text, or null. */
-export function parseOrigin(text: string): Origin | null {
+/**
+ * An origin from its text.
+ *
+ * @throws {HandshakeError} when it is none
+ */
+export function parseOrigin(text: string): Origin {
   const [, scheme, authority] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(?:[/?].*)?$/i.exec(text) ?? [];
-  if (scheme === undefined || authority === undefined) return null;
+  if (scheme === undefined || authority === undefined) {
+    throw refusedOrigin(`parse ${goQuote(text)}: invalid URI for request`);
+  }
   const lower = scheme.toLowerCase();
   return { scheme: lower, ...hostAndPort(authority.replace(/^.*@/, ""), lower === "https") };
 }
@@ -194,6 +197,9 @@ export function parseOrigin(text: string): Origin | null {
 function hostAndPort(authority: string, secure: boolean): { host: string; port: string } {
   const [, host, port] = /^(\[[^\]]*\]|[^:]*):(\d*)$/.exec(authority) ?? [];
   if (host === undefined || port === undefined) {
+    if (authority.includes(":") && !authority.endsWith("]")) {
+      throw refusedOrigin(`address ${authority}: too many colons in address`);
+    }
     return { host: authority.toLowerCase(), port: secure ? "443" : "80" };
   }
   return { host: host.replace(/^\[(.*)\]$/, "$1").toLowerCase(), port };

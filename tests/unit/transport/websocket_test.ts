@@ -252,7 +252,7 @@ Deno.test("a reader needs no memory for what it was only promised", () => {
 const RULES: HandshakeRules = {
   compression: true,
   sameOrigin: false,
-  allowedOrigins: [parseOrigin("https://app.example.com")!],
+  allowedOrigins: [parseOrigin("https://app.example.com")],
   headers: new Map([["X-Own", "yes"]]),
   secure: false,
   mqtt: false,
