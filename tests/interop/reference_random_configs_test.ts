@@ -188,7 +188,12 @@ async function answerOf(
 ): Promise<string> {
   const payload = typeof body === "string" ? body : JSON.stringify(body);
   const options = { timeout: TIMEOUT_MS };
-  return masked((await connection.request(`$JS.API.${subject}`, payload, options)).string());
+  try {
+    return masked((await connection.request(`$JS.API.${subject}`, payload, options)).string());
+  } catch (error) {
+    // A subject that nobody can publish to.
+    return `"error": ${(error as Error).message}`;
+  }
 }
 
 async function playRound(seed: number, sides: readonly NatsConnection[]): Promise<void> {
