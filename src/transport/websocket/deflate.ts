@@ -71,7 +71,7 @@ export class MessageInflater {
       ) {
         throw new MessageTooBigError(packed, { cause: error });
       }
-      throw error;
+      throw new Error(`flate: corrupt input: ${(error as Error).message}`, { cause: error });
     }
   }
 }
