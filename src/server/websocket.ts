@@ -7,6 +7,7 @@
  * @module
  */
 import { bytesOfByteString } from "../base/text/byte_string.ts";
+import { AddressError } from "../base/text/host_port.ts";
 import type { TlsOptions, WebsocketOptions } from "../config/mod.ts";
 import { ClientConnection } from "../client/client_connection.ts";
 import { ClosedState } from "../core/connection/closed_state.ts";
@@ -14,10 +15,13 @@ import { listenerAuthOf } from "../core/connection/client_type.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import {
   type Listener,
+  ListenError,
   type TlsServerContext,
+  TlsTexts,
   type Transport,
   TransportError,
 } from "../platform/mod.ts";
+import { PeekTransport } from "../transport/peek.ts";
 import { tlsServerSettings } from "../transport/tls_context.ts";
 import { CloseStatus } from "../transport/websocket/frames.ts";
 import {
@@ -33,7 +37,14 @@ import { readRequestHead } from "../transport/websocket/read_head.ts";
 import { WebsocketTransport } from "../transport/websocket/websocket_transport.ts";
 import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
 import { isPinned } from "./client_tls.ts";
+import { connectUrls } from "./connect_urls.ts";
 import type { Server } from "./server.ts";
+import { StartError } from "./start_error.ts";
+
+/** How requests begin that are not encrypted: GET, HEAD, POST, PUT, OPTIONS. */
+const HTTP_LETTERS = /[GHPO]/;
+const PLAIN_ON_TLS =
+  "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 /** How long a handshake may take where the configuration does not say it. */
 const HANDSHAKE_MS = 30_000;
@@ -55,14 +66,15 @@ export class WebsocketListener {
   /** Serves leaf nodes; null when there are none to be served. */
   leafnode: WebsocketEdge | null = null;
 
-  /** Opens the listener. Throws ListenError when its address is taken, FileError for bad files. */
+  /** Opens the listener. Throws StartError when its address is taken, FileError for bad files. */
   constructor(readonly server: Server) {
     const { env, options: { websocket } } = server;
     this.#context = contextOf(server, websocket.tlsConfig);
     this.#origins = websocket.allowedOrigins.map(parseOrigin);
     this.#acceptErrors = new AcceptErrors(env.log, env.loop);
-    this.#listener = env.net.listen(websocket.host, Math.max(0, websocket.port));
+    this.#listener = listen(server, websocket);
     websocket.port = this.port;
+    checkAdvertised(server, websocket);
     env.log.notice(`Listening for websocket clients on ${this.url}`);
     if (!this.secure) {
       env.log.warn("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
@@ -147,8 +159,15 @@ export class WebsocketListener {
     if (context === null) return raw;
     const { env, ocsp } = this.server;
     const { host, port } = raw.remote;
+    const under = new PeekTransport(raw, env.loop);
+    if (HTTP_LETTERS.test(String.fromCharCode(await under.peek(timeoutMs) ?? 0))) {
+      env.log.error(`websocket: TLS handshake error from ${host}:${port}: ${TlsTexts.notTls}`);
+      await send(under, PLAIN_ON_TLS).catch(() => {});
+      under.close();
+      return null;
+    }
     try {
-      const transport = await context.accept(raw, timeoutMs, ocsp.clientCheck(context));
+      const transport = await context.accept(under, timeoutMs, ocsp.clientCheck(context));
       if (isPinned(transport, this.#options.tlsPinnedCerts, (text) => env.log.debug(text))) {
         return transport;
       }
@@ -212,6 +231,29 @@ export class WebsocketListener {
   async ended(): Promise<void> {
     await this.#acceptLoop;
     await Promise.all(this.#serving);
+  }
+}
+
+function listen({ env }: Server, { host, port }: WebsocketOptions): Listener {
+  try {
+    return env.net.listen(host, Math.max(0, port));
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    throw new StartError(`Unable to listen for websocket connections: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What clients are to be told must be an address. */
+function checkAdvertised({ env }: Server, { advertise, host, port }: WebsocketOptions): void {
+  try {
+    connectUrls({ advertise, host, port, net: env.net, log: env.log });
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    throw new StartError(`Unable to get websocket connect URLs: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -231,3 +231,11 @@ Deno.test("TestWebsocketPingInterval", async () => {
     await client.send("PONG\r\n");
   }
 });
+
+Deno.test("TestWSUpgradeConnDeadline", async () => {
+  await using server = await testServer({}, config("handshake_timeout: 50ms"));
+  using client = await WebsocketClient.ready(port(server));
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  await client.send("PING\r\n");
+  assertEquals(await client.text(), "PONG\r\n");
+});
