@@ -28,7 +28,7 @@ const MASKS: readonly [RegExp, string][] = [
   [/"leader":"[^"]*"/g, '"leader":""'],
   [/"(pause_remaining|active|consumers|consumer_count)":-?\d+/g, '"$1":0'],
   [/"total":\d+,"errors":\d+/g, ""],
-  [/"name":"[A-Za-z0-9]{8}"/g, '"name":"ephemeral"'],
+  [/"name":"(C\d-)?[A-Za-z0-9]{8}"/g, '"name":"$1random"'],
   // Go names them in random order.
   [/(violates consumers: )[^"]*/, "$1"],
 ];
