@@ -27,6 +27,7 @@ const FLOORS: Record<string, number> = {
   core: 4,
   client: 5,
   jetstream: 5,
+  mqtt: 5,
   server: 6,
   monitor: 6,
   events: 6,
