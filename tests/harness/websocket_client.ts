@@ -53,7 +53,6 @@ export class WebsocketClient implements Disposable {
       ...(cert === undefined || key === undefined ? {} : { cert, key }),
       unsafelyDisableHostnameVerification: true,
     });
-    const client = new WebsocketClient(conn);
     const lines = [
       `GET ${login.path ?? "/"} HTTP/1.1`,
       "Host: localhost",
@@ -65,9 +64,23 @@ export class WebsocketClient implements Disposable {
       ...(login.browser === true ? ["User-Agent: Mozilla/5.0"] : []),
       ...Object.entries(login.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
     ];
-    await client.write(encoder.encode(`${lines.join("\r\n")}\r\n\r\n`));
-    client.response = await client.#readHead();
+    const client = await WebsocketClient.#asking(conn, `${lines.join("\r\n")}\r\n\r\n`);
     assert(client.response.startsWith("HTTP/1.1 101 "), client.response);
+    return client;
+  }
+
+  /** Sends `request` as it is; `response` is what comes, granted or not. */
+  static async ask(port: number, request: string): Promise<WebsocketClient> {
+    return await WebsocketClient.#asking(
+      await Deno.connect({ hostname: "127.0.0.1", port }),
+      request,
+    );
+  }
+
+  static async #asking(conn: Deno.Conn, request: string): Promise<WebsocketClient> {
+    const client = new WebsocketClient(conn);
+    await client.write(encoder.encode(request));
+    client.response = await client.#readHead();
     return client;
   }
 
@@ -173,6 +186,14 @@ export class WebsocketClient implements Disposable {
     let text = "";
     while (text.length < length) text += await this.text();
     return text;
+  }
+
+  /** The body of an answer that did not grant the handshake. */
+  async body(): Promise<string> {
+    const [, length] = /\r\ncontent-length: (\d+)/i.exec(this.response) ?? [];
+    if (length !== undefined) return decoder.decode(await this.#take(Number(length)));
+    await this.ended();
+    return decoder.decode(this.#ahead);
   }
 
   /** Whether the server ends the connection, whatever comes before. */

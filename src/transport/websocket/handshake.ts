@@ -186,6 +186,8 @@ function refusedOrigin(reason: string): HandshakeError {
  * @throws {HandshakeError} when it is none
  */
 export function parseOrigin(text: string): Origin {
+  // A path says nothing of a server.
+  if (text.startsWith("/")) return { scheme: "", host: "", port: "80" };
   const [, scheme, authority] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(?:[/?].*)?$/i.exec(text) ?? [];
   if (scheme === undefined || authority === undefined) {
     throw refusedOrigin(`parse ${goQuote(text)}: invalid URI for request`);

@@ -46,7 +46,7 @@ export function headerHas({ headers }: HttpRequest, name: string, value: string)
   ) ?? false;
 }
 
-/** The cookies of a request, the first of each name. */
+/** The cookies of a request, the last of each name. */
 export function cookiesOf({ headers }: HttpRequest): Map<string, string> {
   const cookies = new Map<string, string>();
   for (const line of headers.get("cookie") ?? []) {
@@ -55,7 +55,7 @@ export function cookiesOf({ headers }: HttpRequest): Map<string, string> {
       if (equals < 0) continue;
       const name = pair.slice(0, equals).trim();
       const value = pair.slice(equals + 1).trim().replace(/^"(.*)"$/, "$1");
-      if (name !== "" && !cookies.has(name)) cookies.set(name, value);
+      if (name !== "") cookies.set(name, value);
     }
   }
   return cookies;

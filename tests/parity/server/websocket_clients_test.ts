@@ -239,3 +239,15 @@ Deno.test("TestWSUpgradeConnDeadline", async () => {
   await client.send("PING\r\n");
   assertEquals(await client.text(), "PONG\r\n");
 });
+
+Deno.test("a client that breaks NATS's protocol is told so", async () => {
+  await using server = await testServer({}, config());
+  using client = await WebsocketClient.ready(port(server));
+  await client.send("FOO\r\n");
+  assertEquals(await client.text(), "-ERR 'Unknown Protocol Operation'\r\n");
+  const { first, payload } = await client.next();
+  assertEquals(first, 0x88);
+  assertEquals(payload.slice(0, 2), Uint8Array.of(0x03, 0xea));
+  assertEquals(decoder.decode(payload.subarray(2)), "Protocol Violation");
+  assert(await client.ended());
+});
