@@ -16,6 +16,7 @@ import type { Core } from "../core.ts";
 import type { ClientAuthentication, ClientIdentity } from "./client_authentication.ts";
 import { AuthOutcome, bindConnection, expireConnection } from "./binding.ts";
 import { Callout } from "./callout.ts";
+import { isCertificateIdentity } from "./certificate_identity.ts";
 import { certificateUser } from "./certificate_user.ts";
 import { connectionTypeOf, JwtAuthenticator } from "./jwt_authenticator.ts";
 import type { Login } from "./login.ts";
@@ -129,12 +130,11 @@ export class Authenticator {
   get hasPlaintextPasswords(): boolean {
     const { options, openUser } = this.core;
     if (options.password !== "" && !BCRYPT.test(options.password)) return true;
-    for (const { username, password } of this.#users.values()) {
+    for (const user of this.#users.values()) {
       // Users whom certificates stand for have none; the open one nobody knows.
-      if ((password === "" && options.tlsMap) || (openUser !== "" && username === openUser)) {
-        continue;
-      }
-      if (!BCRYPT.test(password)) return true;
+      if (user.password === "" && isCertificateIdentity(user, options)) continue;
+      if (openUser !== "" && user.username === openUser) continue;
+      if (!BCRYPT.test(user.password)) return true;
     }
     return false;
   }
@@ -244,6 +244,15 @@ export class Authenticator {
   #checkUser(connection: Connection, login: Login): AuthOutcome | Promise<AuthOutcome> {
     const user = this.#users.get(connection.connect.user);
     if (user === undefined || !this.#typeAllowed(connection, user.allowedConnectionTypes)) {
+      return this.#refuseSlowly(connection);
+    }
+    const { username, password, proxyRequired } = user;
+    const { options } = this.core;
+    if (
+      password === "" && username !== this.#single(connection).noAuthUser &&
+      isCertificateIdentity(user, options) && this.#cameAsRequired(login, proxyRequired)
+    ) {
+      connection.debug(`User ${goQuote(username)} requires a client certificate`);
       return this.#refuseSlowly(connection);
     }
     return this.#checkPassword(connection, login, user);
