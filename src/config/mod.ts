@@ -41,4 +41,5 @@ export { unbuiltFeatures } from "./unbuilt.ts";
 export * from "./url.ts";
 export { REFERENCE_VERSION, tlsUsage, USAGE, versionText } from "./usage.ts";
 export { validateOptions } from "./validate.ts";
+export { isWebsocketUrl, versionAtLeast } from "./validate_leafnode.ts";
 export * from "./websocket_options.ts";

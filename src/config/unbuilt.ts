@@ -34,8 +34,12 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
     ({ gateway }) => gateway.port !== 0 || gateway.name !== "",
   ],
   [
-    "leafnodes: leaf nodes are not built yet",
-    ({ leafNode }) => leafNode.port !== 0 || leafNode.remotes.length > 0,
+    "leafnodes.remotes: TLS, WebSocket and proxies on the way to hubs are not built yet",
+    ({ leafNode }) =>
+      leafNode.remotes.some(({ tls, tlsConfig, urls, proxy }) =>
+        tls || tlsConfig !== null || proxy.url !== "" ||
+        urls.some(({ scheme }) => scheme === "tls" || scheme.startsWith("ws"))
+      ),
   ],
   ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [

@@ -90,6 +90,8 @@ export class Core {
   serverHash = "";
   /** What is being delivered holds secrets, which protocol traces leave out. */
   hidesPayloads = false;
+  /** Connections to hubs and leaf nodes that subscriptions may belong to. */
+  leafCount = 0;
   /** The trace of the message that is being delivered, or null. */
   trace: MessageTrace | null = null;
   /** The accounts of trusted operators; null without operator mode. */

@@ -52,6 +52,9 @@ export class InboundMessage {
    */
   target = "";
 
+  /** The queue groups that another server wants the message to go to, byte strings; null elsewhere. */
+  queues: string[] | null = null;
+
   /** Gives the message, whose arguments are its own, another body, which ends with CR LF. */
   replaceBody(body: Uint8Array, headerBytes: number): void {
     this.payload = body;
@@ -102,5 +105,7 @@ export class InboundMessage {
     this.headerBytes = -1;
     this.sizeBytes = 0;
     this.contiguous = false;
+    this.queues = null;
+    this.target = "";
   }
 }

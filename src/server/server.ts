@@ -59,6 +59,7 @@ import { configureAccounts, openGlobalAccount } from "./configure_accounts.ts";
 import type { OperatorMode } from "../operator/operator_mode.ts";
 import { logOperators, newOperatorMode, prepareOperators, startOperators } from "./operators.ts";
 import { newJetStream } from "./jet_stream.ts";
+import { LeafNodes } from "./leafnodes.ts";
 import { closingPace } from "./lame_duck.ts";
 import { PeerOcsp } from "./peer_ocsp.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
@@ -116,6 +117,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   #profiling: ProfilingPort | null = null;
   /** Clients over WebSocket; null without it, and while not running. */
   websocket: WebsocketListener | null = null;
+  /** Leaf nodes and hubs; null without any, and while not running. */
+  leafNodes: LeafNodes | null = null;
   /** Null when it is not turned on. */
   jetStream: JetStream | null;
   /** TLS of clients; null without it. */
@@ -300,14 +303,18 @@ export class Server implements ClientContext, ConnectionRegistry {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
       if (options.websocket.port !== 0) this.websocket = new WebsocketListener(this);
+      const { port, remotes } = options.leafNode;
+      if (port !== 0 || remotes.length > 0) this.leafNodes = new LeafNodes(this);
       if (!options.dontListen) this.#listen();
       this.ocsp.start();
     } catch (error) {
       void this.#monitor?.stop();
       void this.#profiling?.stop();
       this.websocket?.close();
+      this.leafNodes?.close();
       throw error;
     }
+    this.leafNodes?.solicit();
     writePortsFile(this);
     this.#portsWritten = true;
     log.notice("Server is ready");
@@ -452,7 +459,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     const connection = new Connection(
       this.core,
       "client",
-      this.#nextConnectionId++,
+      this.takeConnectionId(),
       transport,
       this,
     );
@@ -465,7 +472,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       transport.close();
       return null;
     }
-    if (this.auth.nonceRequired) connection.nonce = this.#nonce();
+    if (this.auth.nonceRequired) connection.nonce = this.newNonce();
     greet(connection);
     const { maxConn } = this.options;
     if (maxConn < 0 || (maxConn > 0 && this.clients.size >= maxConn)) {
@@ -553,7 +560,13 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
   }
 
-  #nonce(): string {
+  /** An id that no other connection has. */
+  takeConnectionId(): number {
+    return this.#nextConnectionId++;
+  }
+
+  /** What a connection has to sign. */
+  newNonce(): string {
     const bytes = new Uint8Array(NONCE_BYTES);
     this.env.random.fill(bytes);
     return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_")
@@ -690,6 +703,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.events = null;
     this.#listener?.close();
     this.websocket?.close();
+    this.leafNodes?.close();
     this.#acceptErrors.stop();
     this.env.passwords.close();
     // Whoever waits for messages hears of it before the connection ends.
@@ -699,6 +713,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     await this.#acceptLoop;
     await this.websocket?.ended();
+    await this.leafNodes?.ended();
     await Promise.all([...this.#serving]);
     await this.jetStream?.stop();
     const monitor = this.#monitor;

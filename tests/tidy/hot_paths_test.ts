@@ -70,6 +70,10 @@ const COLD: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
     "once per subscription": ["noteLimit"],
     "while tracing": ["traceDelivery", "tracePayload"],
   },
+  "src/core/deliver/leaf_delivery.ts": {
+    "for refused messages": ["refuseMessage", "noteDenied"],
+    "while tracing": ["traceLeafDelivery"],
+  },
 };
 
 /** A function or method with its lines. */

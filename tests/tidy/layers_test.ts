@@ -26,6 +26,7 @@ const FLOORS: Record<string, number> = {
   raft: 3,
   core: 4,
   client: 5,
+  leafnode: 5,
   jetstream: 5,
   mqtt: 5,
   server: 6,

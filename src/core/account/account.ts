@@ -40,10 +40,20 @@ export interface AccountSetUp {
   setUp(account: Account): void;
 }
 
+/** Tells other servers of the interest that an account has. */
+export interface InterestSink {
+  /** `subscription` has come, or gone when `delta` is negative; its size counts queue members. */
+  interestChanged(account: Account, subscription: Subscription, delta: number): void;
+}
+
 /** One account. */
 export class Account {
   readonly sublist: Sublist<Subscription>;
   readonly connections: Set<Connection> = new Set();
+  /** Connections to hubs and leaf nodes, which are not in `connections`; null before the first. */
+  leafs: Set<Connection> | null = null;
+  /** Hears of interest that comes and goes; null while nobody has to. */
+  interest: InterestSink | null = null;
   /** Connections on other servers; null while none was reported. */
   remote: RemoteConnections | null = null;
   limits: AccountLimits = unlimitedAccount();
@@ -84,6 +94,16 @@ export class Account {
     const { maxConnections } = this.limits;
     return maxConnections >= 0 &&
       this.connections.size + (this.remote?.clients ?? 0) >= maxConnections;
+  }
+
+  /** Takes in the connection of a leaf node; false when the account has as many as it may. */
+  addLeaf(connection: Connection): boolean {
+    const leafs = this.leafs ??= new Set();
+    const { maxLeafNodes } = this.limits;
+    const count = leafs.size + (this.remote?.leafNodes ?? 0);
+    if (maxLeafNodes >= 0 && count >= maxLeafNodes) return false;
+    leafs.add(connection);
+    return true;
   }
 
   /** What other accounts may import. */
@@ -131,11 +151,16 @@ export class Account {
     return this.sublist.count + (this.#setUp?.subscriptionCount ?? 0);
   }
 
-  /** Makes a subscription match, here and where streams are imported from. */
-  insert(subscription: Subscription): void {
+  /**
+   * Makes a subscription match, here and where streams are imported from. False when its subject is
+   * no valid one.
+   */
+  insert(subscription: Subscription): boolean {
     this.use();
-    this.sublist.insert(subscription);
+    const valid = this.sublist.insert(subscription);
+    if (valid) this.interest?.interestChanged(this, subscription, subscription.queueWeight);
     if (this.streamImports.length > 0) addShadowSubscriptions(this, subscription);
+    return valid;
   }
 
   /** Takes a subscription out again. */
@@ -146,6 +171,7 @@ export class Account {
 
   /** Cleans up behind a subscription that the sublist has no more. */
   onRemoved(subscription: Subscription): void {
+    this.interest?.interestChanged(this, subscription, -subscription.queueWeight);
     if (subscription.shadows !== null) removeShadowSubscriptions(subscription);
     this.#replies?.onInterestLost(subscription.subject);
   }

@@ -236,6 +236,7 @@ export function removeServiceImport(importer: Account, service: ServiceImport): 
   if (subscription === null) return;
   subscription.closed = true;
   importer.sublist.remove(subscription);
+  importer.interest?.interestChanged(importer, subscription, -1);
   service.subscription = null;
 }
 
@@ -253,6 +254,7 @@ function listen(importer: Account, service: ServiceImport): void {
   subscription.serviceImport = service;
   service.subscription = subscription;
   importer.sublist.insert(subscription);
+  importer.interest?.interestChanged(importer, subscription, 1);
 }
 
 function quoted(subject: string): string {

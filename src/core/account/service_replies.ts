@@ -211,6 +211,7 @@ export class ServiceReplies {
       const subscription = new Subscription(null, `${this.#prefix}>`, null, "replies");
       subscription.carriesReplies = true;
       this.account.sublist.insert(subscription);
+      this.account.interest?.interestChanged(this.account, subscription, 1);
     }
     const subject = this.#prefix + this.#token(REQUEST_TOKEN_LENGTH);
     return tracking ? `${subject}.${this.core.serverHash}.T` : subject;

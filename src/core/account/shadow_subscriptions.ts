@@ -38,7 +38,9 @@ export function removeShadowSubscriptions(subscription: Subscription): void {
   subscription.shadows = null;
   for (const shadow of shadows) {
     shadow.closed = true;
-    shadow.streamImport!.exporter.sublist.remove(shadow);
+    const { exporter } = shadow.streamImport!;
+    exporter.sublist.remove(shadow);
+    exporter.interest?.interestChanged(exporter, shadow, -shadow.queueWeight);
   }
 }
 
@@ -55,12 +57,14 @@ function addShadow(subscription: Subscription, link: StreamImport, subject: stri
   const { connection, queue, sid, handler } = subscription;
   const shadow = new Subscription(connection, subject, queue, sid, handler);
   shadow.original = subscription;
+  shadow.queueWeight = subscription.queueWeight;
   shadow.streamImport = link;
   connection?.debug(
     `Creating import subscription on ${goQuote(textOfByteString(subject))} from account ` +
       goQuote(textOfByteString(link.exporter.name)),
   );
   link.exporter.sublist.insert(shadow);
+  link.exporter.interest?.interestChanged(link.exporter, shadow, shadow.queueWeight);
   (subscription.shadows ??= []).push(shadow);
 }
 

@@ -29,7 +29,7 @@ const BCRYPT = /^\$2[abxy]\$\d{2}\$.{53}$/;
 const encoder = new TextEncoder();
 
 /** Compares without telling by its duration where the texts differ. */
-function sameText(a: string, b: string): boolean {
+export function sameText(a: string, b: string): boolean {
   const left = encoder.encode(a);
   const right = encoder.encode(b);
   if (left.length === right.length) return timingSafeEqual(left, right);
@@ -38,7 +38,7 @@ function sameText(a: string, b: string): boolean {
 }
 
 /** True or false at once for plain passwords, later for bcrypt. */
-function passwordMatches(
+export function passwordMatches(
   connection: Connection,
   stored: string,
   given: string,

@@ -34,6 +34,9 @@ import { nonceSigned } from "./nonce.ts";
 
 /** How a connection came in, as users may be limited to it. */
 export function connectionTypeOf(connection: Connection): ConnectionType {
+  if (connection.kind === "leafnode") {
+    return connection.overWebsocket ? "LEAFNODE_WS" : "LEAFNODE";
+  }
   switch (connection.clientType) {
     case "websocket":
       return "WEBSOCKET";

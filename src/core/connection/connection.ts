@@ -18,6 +18,7 @@ import { ConnectionPermissions } from "../permission/permissions.ts";
 import type { BriefInfo } from "./client_info.ts";
 import type { ClientType, ConnectDefaults, ListenerAuth } from "./client_type.ts";
 import { ClosedState } from "./closed_state.ts";
+import type { LeafLink } from "./leaf_link.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -65,7 +66,7 @@ export class Connection implements OutboundOwner {
   maxSubscriptions = -1;
   writeDeadlineMs: number;
   /** What happens when the deadline passes although some bytes left. */
-  readonly writeTimeout: "close" | "retry";
+  writeTimeout: "close" | "retry";
   nonce = "";
   /** Where the client is; behind a proxy once its header was read. */
   host: string;
@@ -109,10 +110,14 @@ export class Connection implements OutboundOwner {
   settingsChanged: (() => void) | null = null;
   /** In-process pipe. */
   inProcess = false;
+  /** Set in connections between hubs and leaf nodes. */
+  leaf: LeafLink | null = null;
   /** The client's protocol. */
   clientType: ClientType = "nats";
   /** The client's protocol is inside that of WebSocket. */
   overWebsocket = false;
+  /** Id of an MQTT client; empty for others. */
+  mqttClientId = "";
   /** What the listener says about logins; null where the options say it all. */
   listenerAuth: ListenerAuth | null = null;
   /** What the client has said about itself before CONNECT, which may leave it out; null for none. */
@@ -278,6 +283,8 @@ export class Connection implements OutboundOwner {
 
   sendError(text: string): void {
     if (this.trace) this.traceLine(`->> [-ERR ${text}]`);
+    // MQTT has no words for errors.
+    if (this.clientType === "mqtt") return;
     this.sendLine(byteStringOfText(`-ERR '${text}'\r\n`));
   }
 
@@ -299,6 +306,7 @@ export class Connection implements OutboundOwner {
    */
   sendRttPing(): boolean {
     const ageMs = this.core.env.clock.monotonicMs() - this.startMonotonicMs;
+    if (this.clientType === "mqtt") return false;
     if (this.closed || !(this.firstPongSent || ageMs > FIRST_PONG_WAIT_MS)) return false;
     this.sendPing();
     return true;
@@ -341,6 +349,7 @@ export class Connection implements OutboundOwner {
     account.use();
     this.account = account;
     this.applyLimits();
+    if (this.kind === "leafnode") return account.addLeaf(this);
     if (this.kind === "client" && account.connectionsExhausted) return false;
     account.connections.add(this);
     account.totalConnections++;
@@ -350,7 +359,9 @@ export class Connection implements OutboundOwner {
 
   #leaveAccount(): void {
     const { account } = this;
-    if (account?.connections.delete(this) === true) this.core.events?.countChanged(account);
+    const left = account !== null &&
+      (account.connections.delete(this) || account.leafs?.delete(this) === true);
+    if (left) this.core.events?.countChanged(account);
   }
 
   /** Takes over the limits of the account, the user and the server: of each the strictest. */
@@ -416,6 +427,12 @@ export class Connection implements OutboundOwner {
     const { allow, deny } = source.publish ?? { allow: null, deny: null };
     if (deny?.includes(subject)) return;
     this.setPermissions({ ...source, publish: { allow, deny: [...deny ?? [], subject] } });
+  }
+
+  /** Ends the connection of a leaf node that did what it may not do; it should not be back soon. */
+  refusedByHub(): void {
+    this.leaf?.delayReconnect?.();
+    this.close(ClosedState.ProtocolViolation);
   }
 
   get subscriptionsAtLimit(): boolean {

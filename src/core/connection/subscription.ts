@@ -29,7 +29,8 @@ export class Subscription {
   /** Unsubscribes after so many messages; 0 is never. */
   max = 0;
   closed = false;
-  readonly queueWeight = 1;
+  /** How many of a leaf node's members of the queue group it stands for. */
+  queueWeight = 1;
   /** Its twins in the accounts from which its account imports streams; null without. */
   shadows: Subscription[] | null = null;
   /** Set in a shadow: the subscription that it stands for, and by which import. */

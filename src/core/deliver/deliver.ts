@@ -18,6 +18,7 @@ import type { Core } from "../core.ts";
 import { deliverTraced } from "../trace/deliver_traced.ts";
 import { startTrace } from "../trace/start_trace.ts";
 import { mayAskForTrace } from "./may_ask_for_trace.ts";
+import { deliverWithLeafs } from "./leaf_delivery.ts";
 import { isReservedReply, isReservedSubject, refusePublish, refuseReply } from "./refuse.ts";
 import { deliverServiceReply, deliverServiceRequest, type ServiceHop } from "./service.ts";
 
@@ -29,7 +30,7 @@ const BLANK = 32;
 const LOOP_COPY_BYTES_MAX = 40;
 
 /** Pending bytes of a receiver at which those who write to it pause for a moment. */
-const CROWDED_BYTES = 1024 * 1024;
+export const CROWDED_BYTES = 1024 * 1024;
 
 /** Messages of a slow consumer pass when less than this share of `max_pending` is pending. */
 const STALL_SHARE = 0.75;
@@ -92,10 +93,11 @@ function publish(core: Core, from: Connection, account: Account, m: InboundMessa
   if (!delivered && m.replyStart >= 0 && from.connect.no_responders) noResponders(from, m);
 }
 
-function mapSubject(account: Account, from: Connection, m: InboundMessage): void {
+/** Maps the subject of a message that came from `from`. Returns whether it has changed. */
+export function mapSubject(account: Account, from: Connection, m: InboundMessage): boolean {
   const subject = byteStringOf(m.args, m.subjectStart, m.subjectEnd);
   const mapped = account.mapper!.map(subject);
-  if (mapped === null || mapped === subject) return;
+  if (mapped === null || mapped === subject) return false;
   from.core.trace?.addSubjectMapping(mapped);
   if (from.trace) from.traceLine(`<<- [MAPPING ${subject} -> ${mapped}]`);
   // The new subject goes in front of a copy of the arguments behind the old one.
@@ -116,6 +118,7 @@ function mapSubject(account: Account, from: Connection, m: InboundMessage): void
   m.sizeStart += move;
   m.sizeEnd += move;
   m.contiguous = false;
+  return true;
 }
 
 function noResponders(from: Connection, m: InboundMessage): void {
@@ -146,6 +149,9 @@ export function deliverToMatches(
   m: InboundMessage,
   hop: ServiceHop | null = null,
 ): boolean {
+  if (core.leafCount > 0) {
+    return deliverWithLeafs(core, from, account, found, m, hop, hop !== null);
+  }
   const { psubs, qsubs } = found;
   let delivered = false;
   for (let i = 0; i < psubs.length; i++) {
@@ -332,7 +338,8 @@ function writeMessage(
   return payloadBytes - 2;
 }
 
-function copyBytes(
+/** Copies bytes to `at`; returns where they end. */
+export function copyBytes(
   from: Uint8Array,
   start: number,
   end: number,
@@ -347,7 +354,8 @@ function copyBytes(
   return at + end - start;
 }
 
-function writeDigits(slab: Uint8Array, at: number, value: number): number {
+/** Writes a number in decimal; returns where it ends. */
+export function writeDigits(slab: Uint8Array, at: number, value: number): number {
   let digits = 1;
   for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
   for (let i = at + digits - 1; i >= at; i--) {
@@ -373,7 +381,7 @@ function traceDelivery(
 }
 
 /** Traces a message's body as far as the options allow. */
-function tracePayload(
+export function tracePayload(
   core: Core,
   connection: Connection,
   m: InboundMessage,

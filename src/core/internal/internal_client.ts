@@ -10,6 +10,7 @@ import { InboundMessage } from "../../protocol/mod.ts";
 import type { StoredMsg } from "../../store/stored_msg.ts";
 import type { SublistResult } from "../../sublist/mod.ts";
 import type { Account } from "../account/account.ts";
+import type { Connection } from "../connection/connection.ts";
 import { type InternalHandler, Subscription } from "../connection/subscription.ts";
 import type { Core } from "../core.ts";
 import { deliverToMatches } from "../deliver/deliver.ts";
@@ -72,7 +73,7 @@ export class InternalClient {
 
   /**
    * Delivers to those interested in `target` a message that shows `subject`, as consumers do
-   * with stored messages.
+   * with stored messages. `from` is the client on whose behalf that is; null for the server itself.
    */
   deliver(
     account: Account,
@@ -81,6 +82,7 @@ export class InternalClient {
     reply: string,
     headers: Uint8Array,
     payload: Uint8Array,
+    from: Connection | null = null,
   ): boolean {
     const found = account.sublist.match(target);
     if (found.psubs.length === 0 && found.qsubs.length === 0) return false;
@@ -94,7 +96,7 @@ export class InternalClient {
     try {
       this.#fill(message, nested, subject, reply, headers, payload);
       message.target = target === subject ? "" : target;
-      return deliverToMatches(this.core, null, account, found, message);
+      return deliverToMatches(this.core, from, account, found, message);
     } finally {
       this.#depth--;
       this.core.trace = trace;

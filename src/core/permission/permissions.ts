@@ -121,6 +121,17 @@ export class ConnectionPermissions {
     return true;
   }
 
+  /**
+   * Whether another server may be told of interest in `subject`. Wider subjects than those allowed
+   * may pass, since that server sees to what it sends.
+   */
+  mayShowInterest(subject: string): boolean {
+    if (this.canSubscribe(subject, null)) return true;
+    if (this.#subscribeAllow === null || !subjectHasWildcard(subject)) return false;
+    if (this.#subscribeAllow.reverseMatch(subject).psubs.length === 0) return false;
+    return this.#subscribeDeny === null || this.#subscribeDeny.match(subject).psubs.length === 0;
+  }
+
   /** Whether the delivery of `subject` to a subscription is denied. */
   deliveryDenied(subject: string, queue: string | null): boolean {
     if (this.#subscribeDeny === null) return false;
