@@ -55,7 +55,7 @@ for (const seed of [1, 2, 3, 4]) {
 
       const broken = random.below(4) === 0
         ? randomBytes(random, 1 + random.below(300))
-        : whole.slice(0, 1 + random.below(whole.length));
+        : whole.slice(0, random.below(2) === 0 ? whole.length : 1 + random.below(whole.length));
       for (let n = random.below(4); n > 0; n--) {
         broken[random.below(broken.length)] = random.below(256);
       }
