@@ -41,7 +41,7 @@ export class AccountConnections {
   /** Answers whoever asks about the account with the byte string `name`. */
   answer(name: string, reply: string): void {
     const account = this.sender.server.core.accounts.get(name);
-    if (account !== undefined && account.connections.size > 0) this.#report(account, [reply]);
+    if (account !== undefined && isUsed(account)) this.#report(account, [reply]);
   }
 
   #report(account: Account, subjects: readonly string[]): void {
@@ -49,7 +49,7 @@ export class AccountConnections {
     const timer = this.#timers.get(account);
     if (timer !== undefined) loop.clearTimer(timer);
     this.#timers.delete(account);
-    if (account.connections.size > 0) {
+    if (isUsed(account)) {
       this.#timers.set(account, loop.setTimer(() => this.changed(account), this.heartbeatMs));
     }
     const interested = subjects.filter((subject) => this.sender.hasInterest(subject));
@@ -67,4 +67,8 @@ export class AccountConnections {
     for (const timer of this.#timers.values()) this.sender.server.env.loop.clearTimer(timer);
     this.#timers.clear();
   }
+}
+
+function isUsed({ connections, leafs }: Account): boolean {
+  return connections.size + (leafs?.size ?? 0) > 0;
 }

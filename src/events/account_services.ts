@@ -97,7 +97,12 @@ export function accountServices(
         return goJson(connz(server, { ...asked, state, account: accountIn(request) }));
       }),
     ],
-    ["LEAFZ", answering(sender, leafzRequest, () => goJson(leafz(server)))],
+    [
+      "LEAFZ",
+      answering(sender, leafzRequest, (asked, request) => {
+        return goJson(leafz(server, { ...asked, account: accountIn(request) }));
+      }),
+    ],
     [
       "JSZ",
       answering(

@@ -131,7 +131,7 @@ export function monitoringServices(
     ],
     ["ROUTEZ", answering(sender, routezRequest, () => goJson(routez(server)))],
     ["GATEWAYZ", answering(sender, gatewayzRequest, () => goJson(gatewayz(server)))],
-    ["LEAFZ", answering(sender, leafzRequest, () => goJson(leafz(server)))],
+    ["LEAFZ", answering(sender, leafzRequest, (asked) => goJson(leafz(server, asked)))],
     [
       "ACCOUNTZ",
       answering(sender, accountzRequest, ({ account }) => goJson(accountz(server, account))),

@@ -178,7 +178,7 @@ export const gatewayzRequest: Shape<GatewayzRequest> = options(
   },
 );
 
-/** LEAFZ; what it asks makes no difference without leaf nodes. */
+/** LEAFZ. */
 export const leafzRequest: Shape<EventFilter & { subscriptions: boolean; account: string }> =
   options("LeafzEventOptions", "LeafzOptions", () => ({ subscriptions: false, account: "" }), {
     subscriptions: field("subscriptions", bool),

@@ -42,7 +42,8 @@ function kindsUnlessZero(counts: KindCounts) {
 function activeAccounts({ core }: EventServer): number {
   let count = 0;
   for (const account of core.accounts.values()) {
-    if (account.connections.size > 0 || account === core.systemAccount) count++;
+    const { connections, leafs } = account;
+    if (connections.size + (leafs?.size ?? 0) > 0 || account === core.systemAccount) count++;
   }
   return count;
 }

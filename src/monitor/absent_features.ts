@@ -1,7 +1,7 @@
 /**
- * `/routez`, `/gatewayz`, `/leafz`: what a server without these features shows.
+ * `/routez`, `/gatewayz`: what a server without these features shows.
  *
- * Reference: Routez, Gatewayz, Leafz in server/monitor.go.
+ * Reference: Routez, Gatewayz in server/monitor.go.
  *
  * @module
  */
@@ -26,15 +26,5 @@ export function gatewayz(server: MonitoredServer) {
     now: timeText(server.env.clock.nowNs()),
     outbound_gateways: {},
     inbound_gateways: {},
-  };
-}
-
-/** What `/leafz` shows without leaf nodes. */
-export function leafz(server: MonitoredServer) {
-  return {
-    server_id: server.info.server_id,
-    now: timeText(server.env.clock.nowNs()),
-    leafnodes: 0,
-    leafs: [],
   };
 }

@@ -56,7 +56,7 @@ function accountDetail(server: MonitoredServer, account: Account) {
     expired: account.trust?.expired ?? false,
     complete: account.trust?.incomplete !== true,
     jetstream_enabled: server.jetStream?.accountOf(account) != null,
-    leafnode_connections: 0,
+    leafnode_connections: account.leafs?.size ?? 0,
     client_connections: clientCount(account),
     subscriptions: account.subscriptionCount,
     mappings: mappings(account),
@@ -97,12 +97,13 @@ function traffic(msgs: number, bytes: number) {
 /** The figures of an account, as reports of accounts have them. */
 export function accountStatistics(account: Account) {
   const connections = clientCount(account);
+  const leafs = account.leafs?.size ?? 0;
   return {
     acc: textOfByteString(account.name),
     name: textOfByteString(account.nameTag),
     conns: connections,
-    leafnodes: 0,
-    total_conns: connections,
+    leafnodes: leafs,
+    total_conns: connections + leafs,
     num_subscriptions: account.subscriptionCount,
     sent: traffic(account.outMsgs, account.outBytes),
     received: traffic(account.inMsgs, account.inBytes),
@@ -125,7 +126,9 @@ export function accountStatz(server: MonitoredServer, options: AccountStatzOptio
     .filter((account) => account !== undefined);
   const named = (options.accounts ?? []).length > 0;
   const shown = (named ? asked : [...accounts.values()])
-    .filter((account) => options.unused === true || clientCount(account) > 0);
+    .filter((account) =>
+      options.unused === true || clientCount(account) + (account.leafs?.size ?? 0) > 0
+    );
   return {
     server_id: server.info.server_id,
     now: timeText(server.env.clock.nowNs()),

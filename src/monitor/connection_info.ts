@@ -40,7 +40,7 @@ const US_PER_MS = 1000;
 const NS_PER_MS = 1_000_000;
 
 /** Between a microsecond and a millisecond the reference cuts the nanoseconds off. */
-function shownRttNs(rttMs: number): number {
+export function shownRttNs(rttMs: number): number {
   return rttMs > 0.001 && rttMs < 1
     ? Math.trunc(rttMs * US_PER_MS) * 1000
     : Math.round(rttMs * NS_PER_MS);

@@ -156,7 +156,7 @@ function candidates(server: MonitoredServer, asked: Asked, account: string): Can
   if (account !== "") {
     const found = server.core.accounts.get(byteStringOfText(account));
     if (found === undefined) return null;
-    open = [...found.connections].filter(({ kind }) => kind === "client" || kind === "leafnode");
+    open = [...found.connections, ...found.leafs ?? []];
   }
   if (asked.state === "closed" || asked.state === "none") open = [];
   let closed = asked.state === "open" || asked.state === "none"
@@ -208,9 +208,9 @@ export function connz(server: MonitoredServer, options: ConnzOptions = {}) {
     };
   }
   const { total } = found;
-  // No client speaks MQTT yet, so none has an id of that kind.
   const wanted = (connection: Connection): boolean =>
-    (user === "" || connection.rawAuthUser === user) && mqttClient === "";
+    (user === "" || connection.rawAuthUser === user) &&
+    (mqttClient === "" || connection.mqttClientId === mqttClient);
   if (asked.cid > 0) pickOne(found, asked);
   else found.open = found.open.filter(wanted);
   if (asked.filter !== "") {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { gatewayz, leafz, routez } from "./absent_features.ts";
+export { gatewayz, routez } from "./absent_features.ts";
+export { leafz } from "./leafz.ts";
 export { jsz, jszAccount, jszJson, type JszOptions } from "./jsz.ts";
 export { accountInfo, accountStatistics, accountStatz, accountz } from "./accounts.ts";
 export { type ConnectionState, connz, type ConnzOptions } from "./connz.ts";

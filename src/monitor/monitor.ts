@@ -9,7 +9,8 @@ import { type Context, Hono } from "@hono/hono";
 import { goJson, goQuote } from "../base/text/go_format.ts";
 import { type HttpListener, type HttpServerTls, ListenError } from "../platform/mod.ts";
 import { tlsServerSettings } from "../transport/tls_context.ts";
-import { gatewayz, leafz, routez } from "./absent_features.ts";
+import { gatewayz, routez } from "./absent_features.ts";
+import { leafz } from "./leafz.ts";
 import { accountStatz, accountz } from "./accounts.ts";
 import { connz, connzOptions } from "./connz.ts";
 import { BadRequestError, Query } from "./go_values.ts";
@@ -129,8 +130,8 @@ export class MonitorRoutes {
       return json(gatewayz(server));
     });
     this.#route("/leafz", (query) => {
-      query.bool("subs");
-      return json(leafz(server));
+      const subscriptions = query.bool("subs");
+      return json(leafz(server, { subscriptions, account: query.text("acc") }));
     });
     this.#route("/raftz", () => plain(404, "No Raft nodes registered"), null);
     this.#route("/ipqueuesz", (query) => {

@@ -59,6 +59,8 @@ export interface MonitoredServer {
   readonly info: Info;
   readonly env: MonitorEnvironment;
   readonly clients: ReadonlyMap<number, Connection>;
+  /** Connections to leaf nodes and hubs; null without any. */
+  readonly leafNodes: { readonly connections: ReadonlyMap<number, Connection> } | null;
   readonly closedConnections: { all(): readonly ClosedRecord[] };
   /** Wall clock of the start, ms since the epoch. */
   readonly startMs: number;

@@ -23,6 +23,7 @@ import {
   shownConfig,
   shownLimits,
 } from "./jsz.ts";
+import { leafCount } from "./leafz.ts";
 import type { MonitoredServer } from "./source.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -202,7 +203,7 @@ export function varz(
     total_connections: server.totalConnections,
     routes: 0,
     remotes: 0,
-    leafnodes: 0,
+    leafnodes: leafCount(server),
     in_msgs: stats.inMsgs,
     in_bytes: stats.inBytes,
     in_client_msgs: stats.inClientMsgs,

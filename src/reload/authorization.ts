@@ -34,6 +34,7 @@ export async function reloadAuthorization(server: Server): Promise<void> {
   for (const connection of [...clients.values()]) {
     if (!connection.closed) await reauthorize(server, connection);
   }
+  server.leafNodes?.reauthorize();
   await dropAccounts(server, removed);
   if (operators === null) await reloadJetStreamAccounts(server);
 }

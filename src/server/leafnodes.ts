@@ -314,6 +314,13 @@ export class LeafNodes implements LeafContext, ConnectionRegistry {
     this.core.env.loop.endOfTurn(() => this.core.leafCount = this.connections.size);
   }
 
+  /** Sends leaf nodes away, so that they log in again under the rules of now. */
+  reauthorize(): void {
+    for (const connection of [...this.#arriving, ...this.connections.values()]) {
+      if (!connection.leaf!.solicited) connection.close(ClosedState.AuthenticationExpired);
+    }
+  }
+
   /** Takes and makes no more connections, and ends those that are there. */
   close(): void {
     this.#closed = true;

@@ -176,6 +176,11 @@ export class Connection implements OutboundOwner {
     this.#label = `${ahead}${addressOf(this.host, this.port)} - ${kind}:${this.id}`;
   }
 
+  /** Adds what an MQTT client calls itself to how log lines name the connection. */
+  addToLabel(clientId: string): void {
+    this.#label += ` - ${goQuote(clientId)}`;
+  }
+
   /** The connection as log lines name it. */
   get label(): string {
     return this.#label;
@@ -349,7 +354,11 @@ export class Connection implements OutboundOwner {
     account.use();
     this.account = account;
     this.applyLimits();
-    if (this.kind === "leafnode") return account.addLeaf(this);
+    if (this.kind === "leafnode") {
+      if (!account.addLeaf(this)) return false;
+      this.core.events?.countChanged(account);
+      return true;
+    }
     if (this.kind === "client" && account.connectionsExhausted) return false;
     account.connections.add(this);
     account.totalConnections++;

@@ -21,6 +21,8 @@ export class LeafLink {
   /** Cluster of the leaf node; messages from it do not go back to it. */
   remoteCluster = "";
   remoteDomain = "";
+  /** What is agreed upon, as `/leafz` shows it. */
+  compression = "not supported";
   /** Name of the account at the other end. */
   remoteAccount = "";
   /** How many want each `subject [queue]`, as far as the other end is told; null before. */

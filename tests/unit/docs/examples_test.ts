@@ -50,6 +50,7 @@ for (
     "docs/auth_callout.md",
     "docs/system_account.md",
     "docs/tracing.md",
+    "docs/leaf_nodes.md",
   ]
 ) {
   Deno.test(`the configurations of ${path} ask for nothing that is missing`, async () => {
