@@ -41,7 +41,6 @@ const UNBUILT: readonly [line: string, asked: (options: Options) => boolean][] =
         urls.some(({ scheme }) => scheme === "tls" || scheme.startsWith("ws"))
       ),
   ],
-  ["mqtt: the MQTT listener is not built yet", ({ mqtt }) => mqtt.port !== 0],
   [
     "ocsp: { mode: always }: OCSP stapling is not possible, the TLS of Deno cannot attach answers",
     ({ ocspConfig }) => ocspConfig?.mode === "always",

@@ -182,6 +182,7 @@ export function connectionInfo(snapshot: ConnectionSnapshot, detail: ConnectionD
     tags: detail.auth || closed !== null
       ? omitEmptyList(connection.jwtUser?.shown?.nats.tags ?? [])
       : undefined,
+    mqtt_client: omitEmpty(connection.mqttClientId),
     proxy: connection.proxyKey === "" ? undefined : { key: connection.proxyKey },
   };
 }

@@ -61,6 +61,7 @@ import { logOperators, newOperatorMode, prepareOperators, startOperators } from 
 import { newJetStream } from "./jet_stream.ts";
 import { LeafNodes } from "./leafnodes.ts";
 import { closingPace } from "./lame_duck.ts";
+import { MqttListener } from "./mqtt.ts";
 import { PeerOcsp } from "./peer_ocsp.ts";
 import { removePortsFile, writePidFile, writePortsFile } from "./runtime_files.ts";
 import { API_LEVEL, NATSTS_VERSION, PROTOCOL_LEVEL, VERSION } from "./version.ts";
@@ -119,6 +120,8 @@ export class Server implements ClientContext, ConnectionRegistry {
   websocket: WebsocketListener | null = null;
   /** Leaf nodes and hubs; null without any, and while not running. */
   leafNodes: LeafNodes | null = null;
+  /** MQTT clients; null without any, and while not running. */
+  mqtt: MqttListener | null = null;
   /** Null when it is not turned on. */
   jetStream: JetStream | null;
   /** TLS of clients; null without it. */
@@ -303,6 +306,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       if (options.profPort !== 0) this.#profiling = new ProfilingPort(this);
       if (options.httpPort !== 0 || options.httpsPort !== 0) this.#monitor = startMonitoring(this);
       if (options.websocket.port !== 0) this.websocket = new WebsocketListener(this);
+      if (options.mqtt.port !== 0) this.mqtt = new MqttListener(this);
       const { port, remotes } = options.leafNode;
       if (port !== 0 || remotes.length > 0) this.leafNodes = new LeafNodes(this);
       if (!options.dontListen) this.#listen();
@@ -311,6 +315,7 @@ export class Server implements ClientContext, ConnectionRegistry {
       void this.#monitor?.stop();
       void this.#profiling?.stop();
       this.websocket?.close();
+      this.mqtt?.close();
       this.leafNodes?.close();
       throw error;
     }
@@ -631,6 +636,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     env.log.notice("Entering lame duck mode, stop accepting new clients");
     this.#listener?.close();
     this.websocket?.close();
+    this.mqtt?.close();
     this.events?.lameDuck();
     for (const connection of this.clients.values()) this.announceLameDuck(connection);
     if (this.clients.size > 0) {
@@ -703,6 +709,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     this.events = null;
     this.#listener?.close();
     this.websocket?.close();
+    this.mqtt?.close();
     this.leafNodes?.close();
     this.#acceptErrors.stop();
     this.env.passwords.close();
@@ -713,6 +720,7 @@ export class Server implements ClientContext, ConnectionRegistry {
     }
     await this.#acceptLoop;
     await this.websocket?.ended();
+    await this.mqtt?.ended();
     await this.leafNodes?.ended();
     await Promise.all([...this.#serving]);
     await this.jetStream?.stop();

@@ -50,7 +50,10 @@ const PLAIN_ON_TLS =
 const HANDSHAKE_MS = 30_000;
 
 /** Serves a WebSocket of a kind that another edge knows. */
-export type WebsocketEdge = (transport: WebsocketTransport, granted: Upgrade) => void;
+export type WebsocketEdge = (
+  transport: WebsocketTransport,
+  granted: Upgrade,
+) => void | Promise<void>;
 
 /** The WebSocket listener of one server. */
 export class WebsocketListener {

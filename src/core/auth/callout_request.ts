@@ -60,7 +60,7 @@ function clientOf(connection: Connection): RequestClient {
     nameTag: jwtUser?.shown?.name ?? "",
     kind: connection.kindName,
     type: connection.clientType,
-    mqttId: "",
+    mqttId: connection.mqttClientId,
     nonce: connect.sig === "" ? "" : connection.nonce,
   };
 }

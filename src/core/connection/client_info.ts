@@ -209,6 +209,7 @@ export function clientInfoOf(connection: Connection, server: NamedServer): Clien
   info.tags = connection.jwtUser?.shown?.nats.tags ?? [];
   info.kind = connection.kindName;
   info.clientType = connection.clientType;
+  info.clientId = connection.mqttClientId;
   return info;
 }
 

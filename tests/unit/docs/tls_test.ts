@@ -1,5 +1,5 @@
 /**
- * The configurations of docs/tls.md and docs/websocket.md start servers.
+ * The configurations of docs/tls.md, docs/websocket.md and docs/mqtt.md start servers.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assert } from "@std/assert";
 import { withCertificates } from "../../harness/certs.ts";
 import { testServer } from "../../harness/server.ts";
 
-for (const path of ["docs/tls.md", "docs/websocket.md"]) {
+for (const path of ["docs/tls.md", "docs/websocket.md", "docs/mqtt.md"]) {
   Deno.test(`the configurations of ${path} start servers`, async () => {
     const text = await Deno.readTextFile(path);
     const examples = [...text.matchAll(/```conf\n([\s\S]*?)```/g)].map(([, code]) => code!);
@@ -18,7 +18,7 @@ for (const path of ["docs/tls.md", "docs/websocket.md"]) {
           .replaceAll("/etc/nats/server-key.pem", server.keyFile)
           .replaceAll("/etc/nats/ca.pem", ca.certFile)
           .replaceAll("/var/lib/nats", factory.folder)
-          .replaceAll("0.0.0.0:8443", "127.0.0.1:-1");
+          .replaceAll(/0\.0\.0\.0:(8443|1883)/g, "127.0.0.1:-1");
         await using running = await testServer({}, config);
         assert(running.server.ready);
       }
