@@ -97,8 +97,26 @@ function configuredParts(options: Options, ends: CertificateEnds) {
       tls_verify: omitEmpty(leafNode.tlsConfig?.verify ?? false),
       tls_cert_not_after: ends.leafNode,
     },
-    mqtt: { tls_cert_not_after: ends.mqtt },
+    mqtt: { ...mqttPart(options), tls_cert_not_after: ends.mqtt },
     websocket: { ...websocketPart(options), tls_cert_not_after: ends.websocket },
+  };
+}
+
+/** What `/varz` shows of the MQTT listener. */
+function mqttPart({ mqtt }: Options) {
+  if (mqtt.port === 0) return {};
+  return {
+    host: omitEmpty(mqtt.host),
+    port: omitEmpty(mqtt.port),
+    no_auth_user: omitEmpty(mqtt.noAuthUser),
+    auth_timeout: omitEmpty(mqtt.authTimeoutMs / 1000),
+    tls_map: omitEmpty(mqtt.tlsMap),
+    tls_timeout: omitEmpty(mqtt.tlsTimeoutMs / 1000),
+    tls_pinned_certs: omitEmptyList([...mqtt.tlsPinnedCerts ?? []]),
+    js_domain: omitEmpty(mqtt.jsDomain),
+    ack_wait: omitEmpty(mqtt.ackWaitMs * NS_PER_MS),
+    max_ack_pending: omitEmpty(mqtt.maxAckPending),
+    tls_ocsp_peer_verify: omitEmpty(mqtt.tlsConfig?.ocspPeer?.verify ?? false),
   };
 }
 
