@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Logger, Loop } from "../platform/mod.ts";
+import type { Listener, Logger, Loop, Transport } from "../platform/mod.ts";
 
 /** How long a listener waits after the first failure. */
 export const ACCEPT_SLEEP_MIN_MS = 10;
@@ -34,6 +34,33 @@ export class AcceptErrors {
     this.log.error(`Temporary ${name} Accept Error(${error.message}), sleeping ${delayMs}ms`);
     await this.#sleep(delayMs);
     return this.#stopped ? -1 : Math.min(2 * delayMs, ACCEPT_SLEEP_MAX_MS);
+  }
+
+  /**
+   * Gives each connection that comes to `listener`, which is called `name`, to `serve`. Resolves once
+   * the listener is closed, which `isClosed` says.
+   */
+  async acceptAll(
+    name: string,
+    listener: Listener,
+    isClosed: () => boolean,
+    serve: (transport: Transport) => void,
+  ): Promise<void> {
+    let delayMs = ACCEPT_SLEEP_MIN_MS;
+    for (;;) {
+      let transport: Transport;
+      try {
+        transport = await listener.accept();
+      } catch (error) {
+        if (isClosed()) return;
+        // What can fail here is the want of descriptors or memory, or a peer that has left again.
+        delayMs = await this.wait(name, error as Error, true, delayMs);
+        if (delayMs < 0) return;
+        continue;
+      }
+      delayMs = ACCEPT_SLEEP_MIN_MS;
+      serve(transport);
+    }
   }
 
   async #sleep(delayMs: number): Promise<void> {

@@ -33,7 +33,7 @@ import {
   type Transport,
   TransportError,
 } from "../platform/mod.ts";
-import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
+import { AcceptErrors } from "./accept_errors.ts";
 import { isPinned } from "./client_tls.ts";
 import type { Server } from "./server.ts";
 import { StartError } from "./start_error.ts";
@@ -85,7 +85,14 @@ export class LeafNodes implements LeafContext, ConnectionRegistry {
     leafNode.port = this.port;
     env.log.notice(`Listening for leafnode connections on ${joined(leafNode.host, this.port)}`);
     this.#fillInfo();
-    this.#track(this.#accept(this.#listener));
+    this.#track(
+      this.#acceptErrors.acceptAll(
+        "Leafnode",
+        this.#listener,
+        () => this.#closed,
+        (transport) => this.#track(this.#serveLeaf(transport)),
+      ),
+    );
   }
 
   #fillInfo(): void {
@@ -170,23 +177,6 @@ export class LeafNodes implements LeafContext, ConnectionRegistry {
       this.#serving.delete(tracked);
     });
     this.#serving.add(tracked);
-  }
-
-  async #accept(listener: Listener): Promise<void> {
-    let delayMs = ACCEPT_SLEEP_MIN_MS;
-    for (;;) {
-      let transport: Transport;
-      try {
-        transport = await listener.accept();
-      } catch (error) {
-        if (this.#closed) return;
-        delayMs = await this.#acceptErrors.wait("Leafnode", error as Error, true, delayMs);
-        if (delayMs < 0) return;
-        continue;
-      }
-      delayMs = ACCEPT_SLEEP_MIN_MS;
-      this.#track(this.#serveLeaf(transport));
-    }
   }
 
   #newConnection(transport: Transport, solicited: boolean): Connection {

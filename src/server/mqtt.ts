@@ -18,7 +18,7 @@ import {
   type Transport,
   TransportError,
 } from "../platform/mod.ts";
-import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
+import { AcceptErrors } from "./accept_errors.ts";
 import { isPinned } from "./client_tls.ts";
 import type { Server } from "./server.ts";
 import { StartError } from "./start_error.ts";
@@ -44,7 +44,12 @@ export class MqttListener implements MqttContext {
     if (server.websocket !== null) server.websocket.mqtt = this.#serveWebsocket;
     mqtt.port = this.port;
     env.log.notice(`Listening for MQTT clients on ${this.url}`);
-    this.#acceptLoop = this.#accept();
+    this.#acceptLoop = this.#acceptErrors.acceptAll(
+      "MQTT",
+      this.#listener,
+      () => this.#closed,
+      (transport) => this.#take(transport),
+    );
   }
 
   get core(): Core {
@@ -71,26 +76,13 @@ export class MqttListener implements MqttContext {
     this.#context = context;
   }
 
-  async #accept(): Promise<void> {
-    let delayMs = ACCEPT_SLEEP_MIN_MS;
-    for (;;) {
-      let transport: Transport;
-      try {
-        transport = await this.#listener.accept();
-      } catch (error) {
-        if (this.#closed) return;
-        delayMs = await this.#acceptErrors.wait("MQTT", error as Error, true, delayMs);
-        if (delayMs < 0) return;
-        continue;
-      }
-      delayMs = ACCEPT_SLEEP_MIN_MS;
-      const serving = this.#serve(transport).catch((error) => {
-        this.server.env.log.error(`MQTT connection failed: ${(error as Error).stack ?? error}`);
-        transport.close();
-      });
-      this.#serving.add(serving);
-      void serving.then(() => this.#serving.delete(serving));
-    }
+  #take(transport: Transport): void {
+    const serving = this.#serve(transport).catch((error) => {
+      this.server.env.log.error(`MQTT connection failed: ${(error as Error).stack ?? error}`);
+      transport.close();
+    });
+    this.#serving.add(serving);
+    void serving.then(() => this.#serving.delete(serving));
   }
 
   async #serve(raw: Transport): Promise<void> {

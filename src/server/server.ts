@@ -51,7 +51,7 @@ import {
   ProxyProtocolError,
   readProxyHeader,
 } from "../transport/proxy_protocol.ts";
-import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
+import { AcceptErrors } from "./accept_errors.ts";
 import { ClientTls } from "./client_tls.ts";
 import { ClosedConnections } from "./closed_connections.ts";
 import { connectUrls } from "./connect_urls.ts";
@@ -392,25 +392,18 @@ export class Server implements ClientContext, ConnectionRegistry {
     return connectUrls({ advertise, host, port, net: this.env.net, log: this.env.log });
   }
 
-  async #accept(listener: Listener): Promise<void> {
-    let delayMs = ACCEPT_SLEEP_MIN_MS;
-    for (;;) {
-      let transport: Transport;
-      try {
-        transport = await listener.accept();
-      } catch (error) {
-        if (!this.#running || this.#lameDuck || this.#listener !== listener) {
-          this.env.log.debug("Client accept loop exiting..");
-          return;
-        }
-        // What can fail here is the want of descriptors or memory, or a peer that has left again.
-        delayMs = await this.#acceptErrors.wait("Client", error as Error, true, delayMs);
-        if (delayMs < 0) return;
-        continue;
-      }
-      delayMs = ACCEPT_SLEEP_MIN_MS;
-      this.#serve(transport, false);
-    }
+  #accept(listener: Listener): Promise<void> {
+    const isClosed = (): boolean => {
+      const closed = !this.#running || this.#lameDuck || this.#listener !== listener;
+      if (closed) this.env.log.debug("Client accept loop exiting..");
+      return closed;
+    };
+    return this.#acceptErrors.acceptAll(
+      "Client",
+      listener,
+      isClosed,
+      (transport) => this.#serve(transport, false),
+    );
   }
 
   /**

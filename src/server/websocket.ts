@@ -35,7 +35,7 @@ import {
 import { parseHttpRequest } from "../transport/websocket/http_request.ts";
 import { readRequestHead } from "../transport/websocket/read_head.ts";
 import { WebsocketTransport } from "../transport/websocket/websocket_transport.ts";
-import { ACCEPT_SLEEP_MIN_MS, AcceptErrors } from "./accept_errors.ts";
+import { AcceptErrors } from "./accept_errors.ts";
 import { isPinned } from "./client_tls.ts";
 import { connectUrls } from "./connect_urls.ts";
 import type { Server } from "./server.ts";
@@ -82,7 +82,12 @@ export class WebsocketListener {
     if (!this.secure) {
       env.log.warn("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
     }
-    this.#acceptLoop = this.#accept();
+    this.#acceptLoop = this.#acceptErrors.acceptAll(
+      "Websocket",
+      this.#listener,
+      () => this.#closed,
+      (transport) => this.#take(transport),
+    );
   }
 
   /** The real port when a random one was asked for. */
@@ -111,27 +116,14 @@ export class WebsocketListener {
     this.#context = context;
   }
 
-  async #accept(): Promise<void> {
-    let delayMs = ACCEPT_SLEEP_MIN_MS;
-    for (;;) {
-      let transport: Transport;
-      try {
-        transport = await this.#listener.accept();
-      } catch (error) {
-        if (this.#closed) return;
-        delayMs = await this.#acceptErrors.wait("Websocket", error as Error, true, delayMs);
-        if (delayMs < 0) return;
-        continue;
-      }
-      delayMs = ACCEPT_SLEEP_MIN_MS;
-      const serving = this.#serve(transport).catch((error) => {
-        const { log } = this.server.env;
-        log.error(`Websocket connection failed: ${(error as Error).stack ?? error}`);
-        transport.close();
-      });
-      this.#serving.add(serving);
-      void serving.then(() => this.#serving.delete(serving));
-    }
+  #take(transport: Transport): void {
+    const serving = this.#serve(transport).catch((error) => {
+      const { log } = this.server.env;
+      log.error(`Websocket connection failed: ${(error as Error).stack ?? error}`);
+      transport.close();
+    });
+    this.#serving.add(serving);
+    void serving.then(() => this.#serving.delete(serving));
   }
 
   async #serve(raw: Transport): Promise<void> {
